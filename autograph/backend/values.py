@@ -1,0 +1,243 @@
+"""Variables, constants and placeholders, what they hold, and what is known of a tensor."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections import deque
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autograph import evaluation
+from autograph.backend.naming import scoped, unique
+from autograph.backend.operands import tensor
+from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from autograph.function import function
+from autograph.graph import tensor as leaves
+from autograph.graph.register import locked, merge
+from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, array_of, cast_literal
+from autograph.graph.updates import Update, Updates
+from autograph.ops import barriers
+from autograph.ops import shape as sizes
+from autograph.tensor_type import Shape, as_dtype, as_shape, show_shape
+
+__all__ = [
+    "batch_get_value",
+    "batch_set_value",
+    "constant",
+    "count_params",
+    "dtype",
+    "eval",
+    "get_value",
+    "get_variable_shape",
+    "identity",
+    "int_shape",
+    "is_keras_tensor",
+    "is_placeholder",
+    "is_tensor",
+    "is_variable",
+    "ndim",
+    "placeholder",
+    "set_value",
+    "shape",
+    "size",
+    "variable",
+]
+
+_NOTHING = "none of the variables was changed"
+
+# leaves --------------------------------------------------------------------------------------------------------------
+
+
+def variable(
+    value: Any, dtype: npt.DTypeLike | None = None, name: str | None = None, constraint: Any = None
+) -> Variable:
+    """A variable that holds `value`, of its shape, as floatx unless `dtype` is given.
+
+    value        numbers, an array, or a tensor, which is evaluated now
+    name         made unique: the second "w" is "w_1"; scopes stand in front
+    constraint   a function of the new value, which optimizers apply
+
+    Raises ArgumentTypeError for what is no array of numbers, DTypeError for an unknown dtype; both are TypeErrors.
+    """
+    as_dtype(dtype)
+    held = evaluation.eval(value) if isinstance(value, Tensor) else value
+    made = leaves.variable(held, dtype, None, constraint)
+    made.name = unique(name)
+    return made
+
+
+def constant(
+    value: Any, dtype: npt.DTypeLike | None = None, shape: Iterable[int] | int | None = None, name: str | None = None
+) -> Constant:
+    """A constant, as floatx unless `dtype` is given.
+
+    shape   the shape of the result: one number fills it, as many numbers as it holds are laid out in it
+
+    Raises ShapeError for another count of numbers.
+    """
+    array = array_of(value, as_dtype(dtype))
+    if shape is not None:
+        array = _laid_out(array, as_shape(shape, "constant"))
+    return scoped(Constant(array), name)
+
+
+def _laid_out(array: np.ndarray[Any, Any], shape: Shape) -> np.ndarray[Any, Any]:
+    if None in shape:
+        raise ShapeError(f"constant: {show_shape(shape)} has a size that is not known", fix="use ones_like(x) * value")
+    count = prod(shape)  # type: ignore[arg-type]  # None was excluded
+    if array.size not in (1, count):
+        raise ShapeError(f"constant: {array.size} numbers do not fill {show_shape(shape)}, which holds {count}")
+    return np.full(shape, array) if array.size == 1 else array.reshape(shape)  # type: ignore[arg-type]
+
+
+def placeholder(
+    shape: Iterable[int | None] | None = None,
+    ndim: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    sparse: bool = False,
+    name: str | None = None,
+) -> Placeholder:
+    """An input of `shape`, None where a size is not known yet, or of `ndim` unknown sizes; of floatx unless `dtype` is given.
+
+    Raises ShapeError if neither is given, ArgumentError for a negative size, or if it is to be sparse.
+    """
+    if sparse:
+        raise ArgumentError("placeholder: sparse=True is not supported", fix="feed dense arrays, `.toarray()` makes one")
+    return scoped(leaves.placeholder(shape, ndim, dtype), name)
+
+
+def identity(x: Any, name: str | None = None) -> Tensor:
+    """A tensor equal to `x`, of the same shape and dtype."""
+    return scoped(barriers.identity(tensor(x)), name)
+
+
+# questions -----------------------------------------------------------------------------------------------------------
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is symbolic: a variable, a placeholder, a constant or an expression."""
+    return isinstance(x, Tensor)
+
+
+def is_variable(x: Any) -> bool:
+    """Whether `x` is a variable."""
+    return isinstance(x, Variable)
+
+
+def is_placeholder(x: Any) -> bool:
+    """Whether `x` is a placeholder."""
+    return isinstance(x, Placeholder)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether a Keras layer returned `x`. Raises ArgumentError (a ValueError) for what is no tensor."""
+    if not is_tensor(x):
+        raise ArgumentError(f"a {type(x).__name__} is no symbolic tensor", fix="pass a tensor")
+    return hasattr(x, "_keras_history")
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype of `x`, as "float32"."""
+    return tensor(x).dtype.name
+
+
+def int_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape of `x` as a tuple, None where a size is not known yet; what a layer noted as `_keras_shape` comes first."""
+    noted = getattr(x, "_keras_shape", None)
+    return tensor(x).shape if noted is None else tuple(noted)
+
+
+def get_variable_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape of a variable, as `int_shape`."""
+    return int_shape(x)
+
+
+def ndim(x: Any) -> int:
+    """How many axes `x` has."""
+    return tensor(x).ndim
+
+
+def count_params(x: Any) -> int:
+    """How many elements `x` has. Raises ShapeError where a size is not known."""
+    found = int_shape(x)
+    if None in found:
+        raise ShapeError(f"count_params: {tensor(x).describe()} has a size that is not known", fix="use size(x)")
+    return prod(found)  # type: ignore[arg-type]  # None was excluded
+
+
+def shape(x: Any) -> Tensor:
+    """The sizes of `x` as a tensor: an int32 vector of length `ndim(x)`."""
+    return cast_literal(sizes.shape(tensor(x)), as_dtype("int32"))
+
+
+def size(x: Any, name: str | None = None) -> Tensor:
+    """How many elements `x` has, as a tensor: int32 of rank 0."""
+    return scoped(cast_literal(sizes.size_of(tensor(x)), as_dtype("int32")), name)
+
+
+# values --------------------------------------------------------------------------------------------------------------
+
+
+def eval(x: Any) -> Any:
+    """The value of `x` now: an array of its shape, or a NumPy scalar where its rank is 0.
+
+    An update is carried out, and gives the new value of its variable; a list of updates gives the list of them. Raises
+    MissingInputError (a ValueError) where a placeholder would have to be fed.
+    """
+    if isinstance(x, Update):
+        return function([], x.value, [x], name=f"update {x.variable.name}")()
+    if isinstance(x, Updates):
+        return function([], [item.value for item in x if isinstance(item, Update)], x, name="updates")()
+    return evaluation.eval(tensor(x))
+
+
+def get_value(x: Variable) -> Any:
+    """A copy of what the variable holds: an array of its shape, or a NumPy scalar where its rank is 0.
+
+    Raises ArgumentTypeError for what is no variable.
+    """
+    return _registered(x, "get_value").get_value()
+
+
+def _registered(x: Any, what: str) -> Variable:
+    if isinstance(x, Variable):
+        return x
+    found = x.describe() if isinstance(x, Tensor) else f"a {type(x).__name__}"
+    raise ArgumentTypeError(
+        f"{what}: {found} is no variable", why="only variables hold a value", fix="use eval(x), or function([…], [x])([…])"
+    )
+
+
+def batch_get_value(ops: Sequence[Variable]) -> list[Any]:
+    """Copies of what the variables hold, all of one moment: no function ticks in between."""
+    registers = [_registered(x, "batch_get_value").register for x in ops]
+    return locked(merge([register.domain for register in registers]), lambda: [register.read() for register in registers])
+
+
+def set_value(x: Variable, value: Any) -> None:
+    """Let the variable hold `value`, of its shape. Raises ShapeError or DTypeError, and then nothing was changed."""
+    _registered(x, "set_value").set_value(value)
+
+
+def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
+    """Let many variables hold new values: pairs (variable, value). All or nothing, and between two ticks.
+
+    Raises ShapeError or DTypeError for a value that does not fit, and then nothing was changed.
+    """
+    pairs = [(_registered(x, "batch_set_value"), np.asarray(value)) for x, value in tuples]
+    for x, array in pairs:
+        if array.shape != x.shape:
+            raise ShapeError(f"{x.name!r} is {show_shape(x.shape)}, got {show_shape(array.shape)}", why=_NOTHING)
+        if not np.can_cast(array.dtype, x.dtype, "same_kind"):
+            raise DTypeError(f"{x.name!r} is {x.dtype}, got {array.dtype}", why=_NOTHING, fix="convert it with astype first")
+
+    def write() -> None:
+        steps = [(np.copyto, x.register.home, array.astype(x.dtype)) for x, array in pairs]
+        deque(itertools.starmap(operator.call, steps), 0)
+
+    locked(merge([x.register.domain for x, _ in pairs]), write)

@@ -1,0 +1,147 @@
+"""The errors of autograph: one class a mistake, each also the standard class that existing code catches.
+
+    AutographError
+    ├── ArgumentError           ValueError           an argument has no meaning here
+    ├── ArgumentTypeError       TypeError            an argument is of the wrong kind
+    ├── ShapeError              ValueError           sizes do not fit together
+    │   └── AxisError           IndexError           an axis that the tensor does not have
+    ├── DTypeError              TypeError            a dtype that does not fit, or is unknown
+    ├── SymbolicError           TypeError            a tensor was used as if it were a number
+    ├── FeedError               ValueError TypeError a value fed to a function does not fit its input
+    ├── MissingInputError       ValueError           a function needs a placeholder that is not among its inputs
+    ├── UpdateError             ValueError           an update is impossible
+    │   ├── DuplicateUpdateError                     one register has two new values
+    │   └── UpdateTypeError     TypeError            a new value is not of its register's type
+    ├── DisconnectedError       ValueError           no gradient flows to a parameter
+    ├── NoGradientRuleError     NotImplementedError  an op on the path has no gradient
+    ├── NonFiniteError          FloatingPointError   the guard refused a value that is not finite
+    ├── IndexRangeError         IndexError           an index outside its axis
+    ├── DivisionByZeroError     ZeroDivisionError    an integer divided by zero
+    ├── SizeError               MemoryError          an array too big for this machine
+    ├── ReentrantCallError      RuntimeError         a tick inside a tick of the same registers
+    ├── LoopError               RuntimeError         a loop stopped before its last tick
+    └── StaleGraphError         RuntimeError         a tensor from before `clear_session`
+
+Every message says what happened, why, and how to mend it; the class's docstring is the page that
+`python -m autograph explain NAME` prints.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AutographError(Exception):
+    """The root of every error that autograph raises on purpose."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", where: str = "") -> None:
+        super().__init__("\n  ".join(line for line in (what, why, fix, where and f"created at {where}") if line))
+
+
+class ArgumentError(AutographError, ValueError):
+    """An argument has no meaning here: an unknown name, an impossible value, two options that exclude each other.
+
+    Read the valid choices in the message; the nearest one is named first.
+    """
+
+
+class ArgumentTypeError(AutographError, TypeError):
+    """An argument is of the wrong kind, as a bare tensor where a list belongs: `function([x], [y])`, not `function(x, y)`."""
+
+
+class ShapeError(AutographError, ValueError):
+    """Sizes do not fit together.
+
+    Shapes are aligned at the right, and a size of 1 stretches. Check the widths of the layers, an `expand_dims`
+    that is missing, or `keepdims=True` on a reduction.
+    """
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis that the tensor does not have, or one named twice. Valid axes of rank n are -n to n-1."""
+
+
+class DTypeError(AutographError, TypeError):
+    """A dtype that does not fit, or a name that is no dtype. `cast(x, "float32")` converts on purpose."""
+
+
+class SymbolicError(AutographError, TypeError):
+    """A tensor was used as if it were a number.
+
+    A tensor has no value until a function runs. Use `switch` or `where` for a choice, `eval` for a look,
+    `equal` for a comparison with a number.
+    """
+
+
+class FeedError(AutographError, ValueError, TypeError):
+    """A value fed to a function does not fit its input. Nothing ran, and no variable was changed."""
+
+
+class MissingInputError(AutographError, ValueError):
+    """An output or an update needs a placeholder that is not among the inputs. Add it, or replace it through `givens`."""
+
+
+class UpdateError(AutographError, ValueError):
+    """An update is impossible. Updates are pairs `(variable, new_value)`."""
+
+
+class DuplicateUpdateError(UpdateError):
+    """One register has two new values. Combine them into one expression, or put them in sequence by `a.then(b)`."""
+
+
+class UpdateTypeError(UpdateError, TypeError):
+    """A new value is not of its register's dtype and shape. Updates are never cast nor broadcast in silence."""
+
+
+class DisconnectedError(AutographError, ValueError):
+    """No gradient flows to a parameter: the loss does not read it, or an op such as argmax cuts every path.
+
+    `explain_gradient(loss, w)` prints the path or the cut.
+    """
+
+
+class NoGradientRuleError(AutographError, NotImplementedError):
+    """An op on the path has no gradient rule. Give it a `vjp`, or cut the path by `stop_gradient`."""
+
+
+class NonFiniteError(AutographError, FloatingPointError):
+    """The guard `on_nonfinite="raise"` refused a new value or an output that is not finite; no variable was changed.
+
+    The message names the first bad node. Lower the rate, clip the gradient, or mend the expression named.
+    """
+
+
+class IndexRangeError(AutographError, IndexError):
+    """An index outside its axis. Negative indices count from the end."""
+
+
+class DivisionByZeroError(AutographError, ZeroDivisionError):
+    """An integer was divided by zero, and integers have no infinity. Cast to float, or mask the divisor."""
+
+
+class SizeError(AutographError, MemoryError):
+    """An array too big for this machine. Reduce the batch, or contract before you broadcast."""
+
+
+class ReentrantCallError(AutographError, RuntimeError):
+    """A tick was started inside a tick of the same registers, from a callback or a signal handler. Call it afterwards."""
+
+
+class LoopError(AutographError, RuntimeError):
+    """A loop stopped before its last tick. Each tick is atomic, the loop is not: `committed` says how many took effect."""
+
+    committed: int = 0
+
+
+class StaleGraphError(AutographError, RuntimeError):
+    """A tensor from before `clear_session` was used to build something new. Build it again."""
+
+
+NOTHING_CHANGED = "No variable was changed."
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The choice spelt most like `name`, as a hint `; did you mean 'x'?`, or nothing."""
+    close = difflib.get_close_matches(str(name), list(choices), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

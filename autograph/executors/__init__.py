@@ -1,0 +1,1 @@
+"""Machines that run programs. NumPy is the reference; every other is tested against it."""

@@ -1,0 +1,1 @@
+"""The NumPy executor: straight-line Python over planned buffers, and a commit that is one call."""

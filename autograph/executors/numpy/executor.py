@@ -1,0 +1,344 @@
+"""The NumPy executor: lowered tick → a prepared program that feeds, runs, commits and fetches."""
+
+from __future__ import annotations
+
+import contextvars
+import operator
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, pairwise, starmap
+from typing import Any
+
+import numpy as np
+
+from autograph.arrays import numpy_namespace
+from autograph.executors.numpy import commit, plan
+from autograph.executors.numpy.cache import last_level_cache
+from autograph.executors.numpy.emit import Source
+from autograph.executors.numpy.gemm import step_by_gemm
+from autograph.executors.numpy.record import Recorder
+from autograph.executors.numpy.values import Place, Step, Value
+from autograph.graph.graph import ancestors
+from autograph.graph.register import epoch
+from autograph.graph.tensor import Tensor
+from autograph.program.lower import Tick
+
+BLOCK = 65536  # elements of a long array that one pass over a group takes at a time
+Call = tuple[Any, ...]
+Check = tuple[Any, Any, bool]  # a new value, the home it is for, and whether a skipped tick writes it all the same
+
+
+class Arena:
+    """Scratch bytes shared by the programs of a function, of which one runs at a time."""
+
+    def __init__(self) -> None:
+        self.bytes = np.empty(0, np.uint8)
+        self.epoch = 0
+
+    def fit(self, size: int) -> None:
+        """Grow to hold `size` bytes at an aligned address; programs bound to the old ones bind anew."""
+        if size > self.bytes.size:
+            raw = np.empty(size + plan.ALIGNMENT, np.uint8)
+            start = -raw.ctypes.data % plan.ALIGNMENT
+            self.bytes = raw[start : start + size]
+            self.epoch += 1
+
+
+class Program:
+    """A prepared tick. `run(feeds)` gives the outputs and commits; the caller holds the registers' lock."""
+
+    def __init__(self, tick: Tick, arena: Arena, on_nonfinite: str) -> None:
+        self.tick = tick
+        self.arena = arena
+        self.on_nonfinite = on_nonfinite if tick.registers else "apply"
+        self._record()
+        self.skipped = False  # whether the last tick was refused under "skip"; its reader sets it back
+        self.stamp = -1  # the sum of both epochs, each of which only grows, when the arrays were bound
+        self.run: Callable[..., list[Any]] = self._unbound
+
+    def _record(self) -> None:
+        tick, recorder = self.tick, Recorder()
+        found: dict[Tensor, Value] = {p: recorder.leaf(p) for p in tick.inputs}
+        for tensor in ancestors(tick.roots):
+            if tensor not in found:
+                found[tensor] = recorder.record(tensor, [found[source] for source in tensor.inputs])
+        homes = {register: found.get(register) or recorder.leaf(register) for register in tick.registers}
+        self.outputs = [found[output] for output in tick.outputs]
+        writes = []
+        for register, value, guard in zip(tick.registers, tick.values, tick.guards, strict=True):
+            recorder.node = value
+            new = recorder.array_of(found[value])
+            if new.source is not None and new.root.place is Place.HOME:
+                new = recorder.copy(new)
+            writes.append(commit.Write(register, homes[register], new, None if guard is None else found[guard]))
+        guards = [write.guard for write in writes if write.guard is not None]
+        kept = [*self.outputs, *guards]
+        steps = commit.mark_guards(recorder.steps, kept, writes)
+        early, tail = commit.split_tail(steps, kept, writes)
+        parts = commit.components(tail, writes)
+        shadowed = self.on_nonfinite != "apply"
+        if not shadowed:
+            early = step_by_gemm(parts, early, recorder)
+        groups = commit.group(parts)
+        if not shadowed:
+            groups, copies = commit.in_order(groups, recorder, tick.registers[0] if tick.registers else None)  # type: ignore[arg-type]
+            early += copies
+        early += plan.stage(groups, early, recorder)
+        self.plans = [plan.plan_group(g, recorder, shadowed) for g in groups]
+        self.guards = list(dict.fromkeys(g.guard for g in groups if g.guard is not None))
+        self.early = early
+        self.memory = plan.plan_memory(early, self.plans, kept)
+        self.text = Source([found[p] for p in tick.inputs], len(early))
+        self.source = self.text.write(early, self._ending)
+        self._code = compile(self.source, "<autograph>", "exec")
+
+    def _ending(self, source: Source) -> list[str]:
+        """The last lines of a tick: fetch the outputs, then commit."""
+        names = [f"o{i}" for i in range(len(self.outputs))]
+        lines = [f"{o} = {_fetched(value, source)}" for o, value in zip(names, self.outputs, strict=True)]
+        if self.plans:
+            lists = [self._segment(i, g.guard, source) for i, g in enumerate(p.group for p in self.plans)]
+            steps = lists[0] if len(lists) == 1 else f"chain({', '.join(lists)})"
+            if self.on_nonfinite == "apply":
+                lines.append(f"deque(starmap(call, {steps}), 0)")
+            else:
+                lines.append(f"deque(starmap(call, {steps}), 0)")
+                late = ", ".join(s.replace("C", "W", 1) for s in lists)
+                checked = ", ".join(s.replace("C", "K", 1) for s in lists)
+                lines.append(f"if finite(chain({checked})):")
+                lines.append(f"    deque(starmap(call, chain({late})), 0)")
+                lines.append("else:")
+                lines.append(f"    refused(chain({checked}), [{', '.join(names)}])")
+        lines.append(f"return [{', '.join(names)}]")
+        return lines
+
+    def _segment(self, i: int, guard: Value | None, source: Source) -> str:
+        return f"C{i}" if guard is None else f"(C{i} if {source.name(guard)} else ())"
+
+    # binding ----------------------------------------------------------------------------------------------------------
+
+    def _unbound(self, *feeds: Any) -> list[Any]:
+        raise RuntimeError("a program is bound before it runs")
+
+    def bind(self) -> None:
+        """Give registers that run flat a home side by side, and the code its arrays."""
+        self.arena.fit(self.memory.size)
+        for p in self.plans:
+            if p.group.flat and len(p.group.members) > 1:
+                _settle(p.group)
+        arrays: dict[Value, Any] = {}
+        environment: dict[str, Any] = {
+            "deque": deque, "starmap": starmap, "chain": chain, "call": operator.call, "array": np.array,
+            "float64": np.float64, "finite": _finite, "refused": self._refused, **self.text.objects,
+        }  # fmt: skip
+        for name, value in self.text.fixed.items():
+            environment[name] = self._array(value, arrays)
+        for i, p in enumerate(self.plans):
+            bound = BoundGroup(p, lambda v: self._array(v, arrays))
+            environment[f"C{i}"], environment[f"W{i}"], environment[f"K{i}"] = bound.calls, bound.late, bound.checks
+        exec(self._code, environment)  # our own text, made by `emit` from numbers and our own names
+        self.run = environment["tick"]
+        self.stamp = epoch[0] + self.arena.epoch
+
+    def _array(self, value: Value, arrays: dict[Value, Any]) -> Any:
+        """The array a fixed value is bound to."""
+        found = arrays.get(value)
+        if found is None:
+            if value.source is not None:
+                name, params = value.transform
+                found = getattr(numpy_namespace, name)(self._array(value.source, arrays), *params)
+            elif value.place is Place.HOME:
+                found = value.register.register.home  # type: ignore[union-attr]  # a home has its register
+            elif value.place is Place.CONSTANT:
+                found = value.array
+            else:
+                offset = self.memory.offsets[value]
+                found = self.arena.bytes[offset : offset + value.nbytes].view(value.dtype).reshape(value.shape)
+            arrays[value] = found
+        return found
+
+    def _refused(self, checks: Iterable[Check], outputs: list[Any]) -> None:
+        """A new value is not finite: `raise` says so, `skip` lets the counters of random streams go on alone."""
+        if self.on_nonfinite == "raise":
+            raise Refused
+        steps = [(np.copyto, home, new) for new, home, goes_on in checks if goes_on]
+        deque(starmap(operator.call, steps), 0)
+        self.skipped = True
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of scratch this program asks for."""
+        return self.memory.size
+
+    def timed(self) -> tuple[list[tuple[str, Tensor, list[float], int]], Callable[..., list[Any]]]:
+        """Rows (code, tensor, seconds spent so far, bytes), one a step, and a tick that adds to them as it runs."""
+        lines = self.source.splitlines()
+        rows: dict[int, tuple[str, Tensor, list[float], int]] = {}
+        for number, step in self.text.steps.items():
+            touched = sum(v.nbytes for v in [*step.reads, step.result] if None not in v.shape)
+            rows[number] = (lines[number - 1].strip(), step.node, [0.0], touched)
+            lines[number - 1] += f"; mark({number})"
+        for number, line in enumerate(lines, 1):
+            if line.strip().startswith("deque(") and self.tick.registers:
+                rows[number] = ("commit", self.tick.registers[0], [0.0], 0)
+                lines[number - 1] += f"; mark({number})"
+        last = [time.perf_counter()]
+
+        def mark(number: int) -> None:
+            now = time.perf_counter()
+            rows[number][2][0] += now - last[0]
+            last[0] = now
+
+        environment = {**self.run.__globals__, "mark": mark}  # type: ignore[attr-defined]  # a Python function
+        exec("\n".join(lines), environment)  # our own text again
+        inner = environment["tick"]
+
+        def tick(*feeds: Any) -> list[Any]:
+            last[0] = time.perf_counter()
+            return inner(*feeds)  # type: ignore[no-any-return]
+
+        return list(rows.values()), tick
+
+    def step_at(self, line: int) -> Step | None:
+        """The step that a line of `source` came from."""
+        return self.text.steps.get(line)
+
+
+class Refused(Exception):
+    """A new value is not finite where the old one was."""
+
+
+def _fetched(value: Value, source: Source) -> str:
+    name = source.name(value)
+    if value.place is Place.SCALAR:
+        return f"float64({name})"
+    if value.shape == ():
+        return f"{name}[()]" if value.fixed else f"array({name})[()]"
+    return f"{name}.copy()" if value.fixed and None not in value.shape else f"array({name})"
+
+
+def _finite(checks: Iterable[Check]) -> bool:
+    """Whether every new value is finite where the old one was: a sum of squares tells in most cases."""
+    for new, home, _ in checks:
+        if new.dtype.kind == "f":
+            flat = new.reshape(-1)
+            if not np.isfinite(np.dot(flat, flat)) and bool(np.any(~np.isfinite(new) & np.isfinite(home))):
+                return False
+    return True
+
+
+def _settle(g: commit.Group) -> None:
+    """Give the group's registers homes side by side, column by column: once, for good, and only if all are free."""
+    for column in dict.fromkeys(g.targets.values()):
+        registers = [value.register.register for value in g.columns[column]]  # type: ignore[union-attr]
+        if any(r.grouped for r in registers):
+            continue
+        flat = np.empty(sum(r.home.size for r in registers), registers[0].home.dtype)
+        start = 0
+        for r in registers:
+            stop = start + r.home.size
+            r.move(flat[start:stop].reshape(r.home.shape))
+            r.grouped = True
+            start = stop
+
+
+class BoundGroup:
+    """A group's calls on real arrays: over the longest runs of members whose arrays are adjacent, in blocks where long."""
+
+    def __init__(self, p: plan.GroupPlan, array: Callable[[Value], Any]) -> None:
+        self.calls: list[Call] = []
+        self.late: list[Call] = []
+        self.checks: list[Check] = []
+        g = p.group
+        columns = {
+            number: [array(v) for v in column] for number, column in enumerate(g.columns) if number not in g.temporaries
+        }
+        own = {number: array(area) for number, area in p.storage.items() if isinstance(area, Value)}
+        shadows = {number: array(area) for number, area in p.shadows.items()}
+        if not g.flat:
+            arrays = {number: column[0] for number, column in columns.items()}
+            self._add(p, array, arrays, own, shadows)
+            return
+        sizes = [int(np.prod(m.writes[0].home.shape, dtype=int)) for m in g.members]
+        start = 0
+        for first, last in _runs(list(columns.values()), len(sizes)):
+            stop = start + sum(sizes[first:last])
+            arrays = {n: _joined(column[first:last]) for n, column in columns.items()}
+            scratch = {n: area[start:stop] for n, area in own.items()}
+            shade = {n: area[start:stop] for n, area in shadows.items()}
+            width = sum(a.itemsize for a in (*arrays.values(), *scratch.values()))
+            step = stop - start if (stop - start) * width <= last_level_cache() else BLOCK
+            for at in range(0, stop - start, max(step, 1)):
+                block = slice(at, at + step)
+                cut = [{n: a[block] for n, a in kind.items()} for kind in (arrays, scratch, shade)]
+                self._add(p, array, *cut)
+            start = stop
+
+    def _add(
+        self,
+        p: plan.GroupPlan,
+        array: Callable[[Value], Any],
+        arrays: dict[int, Any],
+        own: dict[int, Any],
+        shadows: dict[int, Any],
+    ) -> None:
+        written = {**arrays, **shadows}
+        place = {n: written[s] if isinstance(s, int) else own[n] for n, s in p.storage.items()}
+        for function, arguments in p.group.calls:
+            given = [array(a) if isinstance(a, Value) else place.get(a, arrays.get(a)) for a in arguments]
+            self.calls.append((function, *given))
+        for column, home in p.copies:
+            self.calls.append((np.copyto, written[home], place.get(column, arrays.get(column))))
+        for home, shadow in shadows.items():
+            counter = all(v.register is not None and v.register.default_update is not None for v in p.group.columns[home])
+            self.checks.append((shadow, arrays[home], counter))
+            self.late.append((np.copyto, arrays[home], shadow))
+
+
+def _runs(columns: Sequence[list[Any]], count: int) -> list[tuple[int, int]]:
+    """Half-open ranges of members that lie side by side in every column."""
+    ends = [0]
+    addresses = [[a.__array_interface__["data"][0] for a in column] for column in columns]
+    for i in range(1, count):
+        for column, address in zip(columns, addresses, strict=True):
+            if address[i - 1] + column[i - 1].nbytes != address[i] or column[i - 1].base is not column[i].base:
+                ends.append(i)
+                break
+    ends.append(count)
+    return list(pairwise(ends))
+
+
+def _joined(arrays: list[Any]) -> Any:
+    """Adjacent arrays as one flat view."""
+    if len(arrays) == 1:
+        return arrays[0].reshape(-1)
+    size = sum(a.size for a in arrays)
+    return np.lib.stride_tricks.as_strided(arrays[0].reshape(-1), (size,), (arrays[0].itemsize,))
+
+
+def quiet_context() -> contextvars.Context:
+    """A context whose errstate ignores everything, entered once a call at almost no cost."""
+    context = contextvars.copy_context()
+    context.run(np.seterr, all="ignore")
+    return context
+
+
+class State:
+    """What the programs of one function share: scratch bytes, and the context they run in."""
+
+    def __init__(self) -> None:
+        self.arena = Arena()
+        self.context = quiet_context()
+
+
+class NumpyExecutor:
+    """The reference executor: NumPy alone."""
+
+    name = "numpy"
+
+    def state(self) -> State:
+        return State()
+
+    def prepare(self, tick: Tick, state: State, on_nonfinite: str) -> Program:
+        return Program(tick, state.arena, on_nonfinite)

@@ -1,0 +1,131 @@
+"""What a program computes with: arrays that are planned, given or made on the way, and the steps that make them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from autograph.graph.tensor import Tensor, Variable
+from autograph.tensor_type import DType
+
+_next = count().__next__
+
+
+class Place(Enum):
+    """Where an array lives."""
+
+    SCRATCH = "scratch"  # a planned buffer
+    HOME = "home"  # a register
+    CONSTANT = "constant"
+    FEED = "feed"  # given with each call
+    DYNAMIC = "dynamic"  # made by a step of each call
+    SCALAR = "scalar"  # a Python float made by a step of each call
+
+
+@dataclass(eq=False)
+class Value:
+    """An array of a program. A view has a `source`; where that is fixed, the view is made once and costs nothing."""
+
+    place: Place
+    dtype: DType
+    shape: tuple[int, ...]
+    register: Variable | None = None
+    array: np.ndarray[Any, Any] | None = None  # a constant's value
+    source: Value | None = None
+    transform: tuple[str, tuple[Any, ...]] = ("", ())  # the namespace function that views `source`, and its arguments
+    layout: np.ndarray[Any, Any] | None = None  # a stand-in with the strides of a fixed array
+    recorder: Any = None
+    pending: bool = False  # dtype and shape are not known before somebody needs them
+    number: int = field(default_factory=_next)
+
+    @property
+    def root(self) -> Value:
+        value = self
+        while value.source is not None:
+            value = value.source
+        return value
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the array is the same at every call, so that code and views can be bound to it."""
+        return self.root.place in (Place.SCRATCH, Place.HOME, Place.CONSTANT)
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    # `eval` may use operators, as it may on arrays; the recorder turns each into a step.
+    def _binary(name: str, swap: bool = False) -> Callable[[Value, Any], Value]:  # type: ignore[misc]
+        def operator(self: Value, other: Any) -> Value:
+            a, b = (other, self) if swap else (self, other)
+            return getattr(self.recorder, name)(a, b)  # type: ignore[no-any-return]
+
+        return operator
+
+    __add__, __radd__ = _binary("add"), _binary("add", True)
+    __sub__, __rsub__ = _binary("subtract"), _binary("subtract", True)
+    __mul__, __rmul__ = _binary("multiply"), _binary("multiply", True)
+    __truediv__, __rtruediv__ = _binary("divide"), _binary("divide", True)
+    __pow__, __rpow__ = _binary("power"), _binary("power", True)
+    __lt__, __le__, __gt__, __ge__ = (
+        _binary("less"), _binary("less_equal"), _binary("greater"), _binary("greater_equal"),
+    )  # fmt: skip
+    __and__, __or__ = _binary("logical_and"), _binary("logical_or")
+
+    def __neg__(self) -> Value:
+        return self.recorder.negative(self)  # type: ignore[no-any-return]
+
+    def __invert__(self) -> Value:
+        return self.recorder.logical_not(self)  # type: ignore[no-any-return]
+
+    def __eq__(self, other: object) -> Any:
+        if self.recorder is None or not self.recorder.recording:
+            return self is other
+        return self.recorder.equal(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return self is not other if self.recorder is None or not self.recorder.recording else self.recorder.not_equal(self, other)
+
+    __hash__ = object.__hash__
+
+
+@dataclass(eq=False)
+class Step:
+    """One line of the program.
+
+    function   what is called, found by `name` in the program's environment
+    arguments  values, and plain numbers, tuples, dtypes
+    result     the value it makes; given as the last argument where `into` is set, else returned
+    template   a scalar's arithmetic as text over `{}`, instead of a call
+    safe       raise-free for data of any content: it may run in the commit
+    """
+
+    name: str
+    function: Callable[..., Any] | None
+    arguments: list[Any]
+    result: Value
+    node: Tensor
+    into: bool = False
+    template: str = ""
+    safe: bool = False
+    first: bool = False  # `result` is the first argument: copyto(result, x)
+    guard: Value | None = None
+
+    @functools.cached_property
+    def reads(self) -> list[Value]:
+        return [a for a in self.arguments if isinstance(a, Value)]
+
+
+@functools.lru_cache(maxsize=1024)
+def stand_in(dtype: DType, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """An array of that type whose elements nobody may touch: for strides alone."""
+    strides = [dtype.itemsize] * len(shape)
+    for axis in range(len(shape) - 2, -1, -1):
+        strides[axis] = strides[axis + 1] * max(shape[axis + 1], 1)
+    return np.lib.stride_tricks.as_strided(np.zeros(1, dtype), shape, strides, writeable=False)

@@ -1,0 +1,134 @@
+"""Reverse mode: one walk back over the graph, and what is built on it.
+
+For each tensor on a path from the loss to a variable, its op's `vjp` turns the cotangent of the output into those of
+the inputs; where several meet they are added. The result is more graph, so gradients of gradients need nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from autograph.graph.graph import ancestors, descendants
+from autograph.graph.op import Kind
+from autograph.graph.tensor import Tensor, as_tensor
+from autograph.ops.elementwise import cast
+from autograph.ops.movement import broadcast_like
+from autograph.ops.reduction import sum_like
+from autograph.tensor_type import shapes_agree
+
+
+def gradients(
+    loss: Tensor | Sequence[Tensor],
+    variables: Tensor | Sequence[Tensor],
+    *,
+    cotangents: Any = None,
+    stop: Iterable[Tensor] = (),
+) -> Any:
+    """∂loss/∂v for each v in `variables`: a list, or a single tensor for a single variable; None where v is unconnected.
+
+    loss        a tensor of rank 0, or any tensors with `cotangents` (their weights in the sum that is differentiated)
+    variables   float tensors: variables, placeholders, or any expression the loss is computed from
+    stop        tensors treated as constants
+
+    Each gradient has the dtype and shape of its variable. Raises ShapeError if the loss is no number and no cotangents
+    are given, DTypeError for an integer variable or loss, NoGradientRuleError for an op on the path without a rule.
+    """
+    outputs = [loss] if isinstance(loss, Tensor) else list(loss)
+    single = isinstance(variables, Tensor)
+    sources = [variables] if isinstance(variables, Tensor) else list(variables)
+    for position, source in enumerate(sources):
+        _check_source(source, position)
+    seeds = _seeds(outputs, cotangents, isinstance(loss, Tensor))
+    blocked = set(stop)
+    order = ancestors(outputs, stop=blocked)
+    found = backward(order, dict_of_sums(zip(outputs, seeds, strict=True)), sources, blocked)
+    results = [found.get(source) for source in sources]
+    return results[0] if single else results
+
+
+def _check_source(source: object, position: int) -> None:
+    if not isinstance(source, Tensor):
+        raise ArgumentTypeError(
+            f"variables[{position}] is a {type(source).__name__}, not a tensor", fix="pass the variable itself"
+        )
+    if not source.type.is_float:
+        raise DTypeError(
+            f"{source.name!r} is {source.dtype}: only floats have gradients",
+            fix="cast it to float, or differentiate with respect to what it indexes",
+            where=str(source.origin),
+        )
+
+
+def _seeds(outputs: list[Tensor], cotangents: Any, single: bool) -> list[Tensor]:
+    for output in outputs:
+        if not isinstance(output, Tensor):
+            raise ArgumentTypeError(f"the loss is a {type(output).__name__}, not a tensor")
+        if not output.type.is_float:
+            raise DTypeError(f"the loss {output.name!r} is {output.dtype}: only floats have gradients", fix="cast it")
+    if cotangents is None:
+        for output in outputs:
+            if output.ndim:
+                raise ShapeError(
+                    f"the loss {output.name!r} has shape {output.type}: a gradient needs one number",
+                    fix="take its mean or sum, or pass `cotangents=`",
+                    where=str(output.origin),
+                )
+        return [as_tensor(1.0, output.dtype) for output in outputs]
+    given = [cotangents] if single else list(cotangents)
+    if len(given) != len(outputs):
+        raise ArgumentError(f"{len(outputs)} outputs and {len(given)} cotangents: one each is needed")
+    seeds = []
+    for output, value in zip(outputs, given, strict=True):
+        seed = cast(value, output.dtype)
+        if seed.shape != output.shape and seed.ndim == 0:
+            seed = broadcast_like(seed, output)
+        if not shapes_agree(seed.shape, output.shape):
+            raise ShapeError(f"the cotangent of {output.name!r} is {seed.type}, the output {output.type}")
+        seeds.append(seed)
+    return seeds
+
+
+def dict_of_sums(pairs: Iterable[tuple[Tensor, Tensor]]) -> dict[Tensor, Tensor]:
+    """A dict of the pairs, the values of equal keys added."""
+    sums: dict[Tensor, Tensor] = {}
+    for key, value in pairs:
+        sums[key] = sums[key] + value if key in sums else value
+    return sums
+
+
+def backward(
+    order: Sequence[Tensor], cotangents: dict[Tensor, Tensor], sources: Iterable[Tensor], stop: Iterable[Tensor] = ()
+) -> dict[Tensor, Tensor]:
+    """The walk: from cotangents of some tensors of `order` (inputs first) to those of all on the way to `sources`."""
+    blocked = set(stop)
+    relevant = descendants(sources, order) - blocked
+    for tensor in reversed(order):
+        g = cotangents.get(tensor)
+        if g is None or tensor not in relevant or tensor.op.kind is Kind.LEAF:
+            continue
+        for source, flow in zip(tensor.inputs, flows(tensor, g, relevant), strict=True):
+            if flow is not None:
+                cotangents[source] = cotangents[source] + flow if source in cotangents else flow
+    return cotangents
+
+
+def flows(tensor: Tensor, g: Tensor, relevant: set[Tensor]) -> list[Tensor | None]:
+    """The cotangents that `g` of `tensor` sends to those of its inputs that are relevant, each in its input's type."""
+    op = tensor.op
+    if op.vjp is None or not any(source in relevant and source.type.is_float for source in tensor.inputs):
+        return [None] * len(tensor.inputs)
+    terms = op.vjp(g, tensor, *tensor.inputs, **tensor.params)
+    return [
+        None if term is None or source not in relevant or not source.type.is_float else _fitted(term, source)
+        for term, source in zip(terms, tensor.inputs, strict=True)
+    ]
+
+
+def _fitted(term: Any, source: Tensor) -> Tensor:
+    """A cotangent in the dtype and shape of its tensor: summed where the tensor was broadcast."""
+    g = cast(term, source.dtype)
+    if g.ndim < source.ndim or (g.ndim == source.ndim and not shapes_agree(g.shape, source.shape) and 1 in g.shape):
+        g = broadcast_like(g, source)
+    return sum_like(g, source)

@@ -1,0 +1,1 @@
+"""What an expression is: ops, tensors, registers, graphs and updates."""

@@ -1,0 +1,79 @@
+"""Walks over expressions. None of them recurses, so the depth of a graph is bounded by memory alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from autograph.graph.tensor import Tensor, rebuilt
+
+
+def ancestors(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Tensor]:
+    """Every tensor that `outputs` are computed from, themselves included, inputs before consumers.
+
+    Tensors in `stop` are listed but not looked behind. Tensors are numbered as they are made, and an input is made
+    before its consumer, so the order of the numbers is a topological one.
+    """
+    blocked = set(stop)
+    seen: set[Tensor] = set()
+    todo = list(outputs)
+    while todo:
+        tensor = todo.pop()
+        if tensor not in seen:
+            seen.add(tensor)
+            if tensor not in blocked:
+                todo.extend(tensor.inputs)
+    return sorted(seen, key=_number)
+
+
+def _number(tensor: Tensor) -> int:
+    return tensor.number
+
+
+def descendants(sources: Iterable[Tensor], order: Iterable[Tensor]) -> set[Tensor]:
+    """The tensors of `order` (inputs first) that are computed from any of `sources`, the sources included."""
+    found = set(sources)
+    for tensor in order:
+        if not found.isdisjoint(tensor.inputs):
+            found.add(tensor)
+    return found
+
+
+def consumers(order: Iterable[Tensor]) -> dict[Tensor, list[Tensor]]:
+    """For each tensor of `order`, the tensors of `order` that read it."""
+    readers: dict[Tensor, list[Tensor]] = {}
+    for tensor in order:
+        for source in tensor.inputs:
+            readers.setdefault(source, []).append(tensor)
+    return readers
+
+
+def substitute(outputs: Iterable[Tensor], replacements: Mapping[Tensor, Tensor]) -> list[Tensor]:
+    """`outputs` as they would be, had each key of `replacements` been its value. What does not change is shared."""
+    outputs = list(outputs)
+    done: dict[Tensor, Tensor] = dict(replacements)
+    for tensor in ancestors(outputs, stop=replacements):
+        if tensor not in done:
+            inputs = tuple([done[source] for source in tensor.inputs])
+            done[tensor] = tensor if inputs == tensor.inputs else rebuilt(tensor, inputs)
+    return [done[tensor] for tensor in outputs]
+
+
+def evaluate(outputs: Iterable[Tensor], values: Mapping[Tensor, Any], xp: Any) -> list[Any]:
+    """The values of `outputs` computed op by op through `xp`, given those of the leaves (constants know their own)."""
+    outputs = list(outputs)
+    known: dict[Tensor, Any] = dict(values)
+    for tensor in ancestors(outputs, stop=values):
+        if tensor not in known:
+            known[tensor] = tensor.evaluate(xp, [known[source] for source in tensor.inputs])
+    return [known[tensor] for tensor in outputs]
+
+
+def path(root: Tensor, source: Tensor) -> list[Tensor]:
+    """A chain of tensors from `root` down to `source`, each read by the one before."""
+    order = ancestors([root])
+    on_path = descendants([source], order)
+    chain = [root]
+    while chain[-1] is not source:
+        chain.append(next(t for t in chain[-1].inputs if t in on_path))
+    return chain if len(chain) <= 8 else [*chain[:4], *chain[-4:]]

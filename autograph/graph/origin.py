@@ -1,0 +1,89 @@
+"""Where in the user's code a tensor was made: remembered in under a microsecond, read only when somebody asks."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from types import CodeType
+from typing import NamedTuple
+
+_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_INSIDE = (_HOME + os.sep, os.path.join(os.path.dirname(_HOME), "optimizers") + os.sep)
+_inside: dict[CodeType, bool] = {}
+
+
+@functools.lru_cache(maxsize=4096)
+def _line(code: CodeType, instruction: int) -> int:
+    """The line of an instruction."""
+    for start, end, line in code.co_lines():
+        if start <= instruction < end:
+            return line or 0
+    return code.co_firstlineno
+
+
+class Origin(NamedTuple):
+    """A code object and an instruction in it; `str` gives `train.py:12 in build()`."""
+
+    code: CodeType | None
+    instruction: int
+    text: str = ""
+
+    @property
+    def line(self) -> int:
+        if self.code is None:
+            return 0
+        return _line(self.code, self.instruction)
+
+    @property
+    def place(self) -> str:
+        """`train.py:12`."""
+        return self.text if self.code is None else f"{os.path.basename(self.code.co_filename)}:{self.line}"
+
+    def __str__(self) -> str:
+        if self.code is None or self.code.co_name == "<module>":
+            return self.place
+        return f"{self.place} in {self.code.co_name}()"
+
+
+class _Credited(threading.local):
+    origin: Origin | None = None
+
+
+_credited = _Credited()
+
+
+class credit:
+    """`with credit(origin):` — what is made inside counts as made there: for passes, which rewrite what the user wrote."""
+
+    __slots__ = ("before", "origin")
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+
+    def __enter__(self) -> None:
+        self.before = _credited.origin
+        _credited.origin = self.origin
+
+    def __exit__(self, *exc: object) -> None:
+        _credited.origin = self.before
+
+
+UNKNOWN = Origin(None, 0, "an unknown place")
+
+
+def here() -> Origin:
+    """The innermost frame that is not autograph's own, or what is credited."""
+    if _credited.origin is not None:
+        return _credited.origin
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        inside = _inside.get(code)
+        if inside is None:
+            inside = _inside[code] = code.co_filename.startswith(_INSIDE)
+        if not inside:
+            return Origin(code, frame.f_lasti)
+        frame = frame.f_back  # type: ignore[assignment]  # the outermost frame has none: the loop ends
+    return UNKNOWN

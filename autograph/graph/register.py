@@ -1,0 +1,107 @@
+"""The store behind variables: one home a register, one lock for registers that meet in a function.
+
+A register's value lives in one array, its home. A program binds views of homes; when a home moves, the store's epoch
+grows and programs bind anew. Reads copy out, writes go in, and both hold the lock of the register's domain.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+
+epoch = [0]  # grows whenever any home moves; a program compares it once a call
+_merging, _moving = threading.RLock(), threading.Lock()
+T = TypeVar("T")
+
+
+class Domain:
+    """Registers that some function touches together, and the lock that makes its ticks take effect one after another."""
+
+    __slots__ = ("__weakref__", "lock", "parent", "ticking")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.parent: Domain | None = None
+        self.ticking = ""  # the name of the function whose tick is under way
+        _domains.add(self)
+
+    def root(self) -> Domain:
+        domain = self
+        while domain.parent is not None:
+            domain = domain.parent
+        return domain
+
+
+_domains: weakref.WeakSet[Domain] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A child has one thread, and no tick of the parent's other threads goes on in it."""
+    global _merging, _moving
+    _merging, _moving = threading.RLock(), threading.Lock()
+    for domain in list(_domains):
+        domain.lock, domain.ticking = threading.RLock(), ""
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def locked(domain: Domain, function: Callable[..., T], *arguments: Any) -> T:
+    """`function(*arguments)` under the lock of the domain's root, even where another thread merges it meanwhile.
+
+    A `with` on the lock itself cannot be interrupted halfway; an `__enter__` of our own could, and would leave it taken.
+    """
+    while True:
+        root = domain.root()
+        with root.lock:
+            if root.parent is None:
+                return function(*arguments)
+
+
+def merge(domains: Iterable[Domain]) -> Domain:
+    """Make one domain of these; waits until none of them ticks."""
+    with _merging:
+        roots = list(dict.fromkeys(domain.root() for domain in domains)) or [Domain()]
+        first = roots[0]
+        for other in roots[1:]:
+            with first.lock, other.lock:  # roots stay roots while we merge
+                other.parent = first
+        return first
+
+
+class Register:
+    """One home: an array that only commits, `set_value` and a move change."""
+
+    __slots__ = ("__weakref__", "domain", "grouped", "home")
+
+    def __init__(self, value: np.ndarray[Any, Any]) -> None:
+        self.home = value
+        self.domain = Domain()
+        self.grouped = False  # whether a program has placed the home beside others, for good
+
+    def read(self) -> Any:
+        """A copy; a NumPy scalar where the rank is 0."""
+        return locked(self.domain, self._copied)
+
+    def _copied(self) -> Any:
+        return self.home.copy() if self.home.ndim else self.home[()]
+
+    def write(self, value: np.ndarray[Any, Any]) -> None:
+        """Copy `value`, of the same dtype and shape, into the home: one call that nothing interrupts."""
+        locked(self.domain, self._filled, value)
+
+    def _filled(self, value: np.ndarray[Any, Any]) -> None:
+        np.copyto(self.home, value)
+
+    def move(self, home: np.ndarray[Any, Any]) -> None:
+        """Give the register another home with the same contents. The caller holds the lock."""
+        np.copyto(home, self.home)
+        with _moving:
+            epoch[0] += 1  # first: who is interrupted here binds anew once too often, and never too late
+        self.home = home

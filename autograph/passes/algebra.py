@@ -1,0 +1,183 @@
+"""Algebra: the same value with fewer operations. Nothing here changes a finite value by more than a rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from autograph.graph.graph import ancestors
+from autograph.graph.op import Kind, op_named
+from autograph.graph.tensor import Constant, Tensor, apply, node
+from autograph.ops.elementwise import divide, multiply
+from autograph.passes.bounds import bounds, is_finite
+from autograph.passes.rewrite import Rules, is_number
+
+algebra = Rules("algebra")
+
+
+@algebra.rule(lambda x: x * 1.0)
+def times_one(x: Tensor) -> Tensor:
+    return x
+
+
+@algebra.rule(lambda x: x + 0.0)
+def plus_zero(x: Tensor) -> Tensor:
+    return x
+
+
+@algebra.rule(lambda x: x - 0.0)
+def minus_zero(x: Tensor) -> Tensor:
+    return x
+
+
+@algebra.rule(lambda x: x / 1.0)
+def over_one(x: Tensor) -> Tensor:
+    return x
+
+
+@algebra.rule(lambda x: -(-x))
+def twice_negated(x: Tensor) -> Tensor:
+    return x
+
+
+@algebra.rule(lambda x: x * -1.0)
+def times_minus_one(x: Tensor) -> Tensor:
+    return -x
+
+
+@algebra.rule(lambda x: 0.0 - x)
+def zero_minus(x: Tensor) -> Tensor:
+    return -x
+
+
+@algebra.rule(lambda x, y: x + -y)
+def plus_negated(x: Tensor, y: Tensor) -> Tensor:
+    return x - y
+
+
+@algebra.rule(lambda x, y: x - -y)
+def minus_negated(x: Tensor, y: Tensor) -> Tensor:
+    return x + y
+
+
+@algebra.rule(lambda x, y: -(x - y))
+def negated_difference(x: Tensor, y: Tensor) -> Tensor:
+    return y - x
+
+
+@algebra.rule(lambda x, y: -x * y)
+def sign_outside(x: Tensor, y: Tensor) -> Tensor:
+    return y * -1.0 * x if isinstance(y, Constant) else -(x * y)
+
+
+@algebra.on("multiply", reads=("constant", "multiply"))
+def gathered_factors(tensor: Tensor) -> Tensor | None:
+    """(x·c)·d → x·(c·d), where c·d neither overflows nor loses digits."""
+    for product, d in (tensor.inputs, tensor.inputs[::-1]):
+        if isinstance(d, Constant) and d.ndim == 0 and product.op.name == "multiply" and product.type.is_float:
+            for x, c in (product.inputs, product.inputs[::-1]):
+                if isinstance(c, Constant) and c.ndim == 0 and not isinstance(x, Constant):
+                    with np.errstate(all="ignore"):
+                        cd = np.asarray(c.value * d.value, tensor.dtype)
+                    if np.isfinite(cd) and abs(cd) >= np.finfo(cd.dtype).tiny:
+                        return x * Constant(cd, origin=tensor.origin)
+    return None
+
+
+@algebra.on("mul_no_nan", reads=("constant",))
+def factor_never_zero(tensor: Tensor) -> Tensor | None:
+    """mul_no_nan(g, d) → g·d where g is a constant without zeros."""
+    g, d = tensor.inputs
+    if isinstance(g, Constant) and g.value.size and bool(np.all(g.value != 0)):
+        return multiply(g, d)
+    return None
+
+
+@algebra.rule(lambda g, x: g * (1.0 / x))
+def times_reciprocal(g: Tensor, x: Tensor) -> Tensor:
+    return divide(g, x)
+
+
+@algebra.on("transpose")
+def transposed_twice(tensor: Tensor) -> Tensor | None:
+    (x,), axes = tensor.inputs, tensor.params["axes"]
+    if axes == tuple(range(len(axes))):
+        return x
+    if x.op.name == "transpose":
+        return apply(tensor.op, x.inputs[0], axes=tuple(x.params["axes"][a] for a in axes))
+    return None
+
+
+@algebra.on("squeeze", "expand_dims")
+def squeezed_and_expanded(tensor: Tensor) -> Tensor | None:
+    """squeeze and expand_dims of the same axes undo each other."""
+    (x,) = tensor.inputs
+    opposite = {"squeeze": "expand_dims", "expand_dims": "squeeze"}[tensor.op.name]
+    return x.inputs[0] if x.op.name == opposite and x.params == tensor.params else None
+
+
+@algebra.on("reshape", "broadcast_to")
+def shape_kept(tensor: Tensor) -> Tensor | None:
+    """A reshape or broadcast to the shape there is; a reshape of a reshape."""
+    (x,) = tensor.inputs
+    if tensor.type.is_static and x.shape == tensor.shape:
+        return x
+    return apply(tensor.op, x.inputs[0], **tensor.params) if x.op is tensor.op else None
+
+
+@algebra.on("cast")
+def cast_to_itself(tensor: Tensor) -> Tensor | None:
+    return tensor.inputs[0] if tensor.inputs[0].dtype is tensor.dtype else None
+
+
+@algebra.on("sum", "prod", "max", "min")
+def nothing_reduced(tensor: Tensor) -> Tensor | None:
+    return tensor.inputs[0] if tensor.params.get("axis") == () else None
+
+
+@algebra.on("identity", "stop_gradient", "gradient_clip", "gradient_scale", "gradient_reverse")
+def barrier(tensor: Tensor) -> Tensor:
+    """What only changes gradients has done its work."""
+    return tensor.inputs[0]
+
+
+@algebra.on("where", "hold", reads=("constant",))
+def condition_known(tensor: Tensor) -> Tensor | None:
+    condition, a, b = tensor.inputs
+    return a if is_number(condition, 1) else b if is_number(condition, 0) else None
+
+
+def stretch_late(roots: Sequence[Tensor]) -> list[Tensor]:
+    """An elementwise op stretches its operands itself: a broadcast before one that has another of the full shape goes."""
+    done: dict[Tensor, Tensor] = {}
+    for tensor in ancestors(roots):
+        inputs = [done[source] for source in tensor.inputs]
+        if tensor.op.kind is Kind.ELEMENTWISE and len(inputs) > 1 and tensor.type.is_static:
+            for i, x in enumerate(inputs):
+                small = x.inputs[0] if x.op.name in ("broadcast_to", "broadcast_like") else None
+                if small is not None and any(o.shape == tensor.shape for k, o in enumerate(inputs) if k != i):
+                    inputs[i] = small
+        same = tuple(inputs) == tensor.inputs
+        done[tensor] = tensor if same else node(tensor, tuple(inputs), tensor.params, tensor.type)
+    return [done[root] for root in roots]
+
+
+def drop_masks(roots: Sequence[Tensor]) -> list[Tensor]:
+    """mul_no_nan(g, d) → g·d wherever d is proved finite: the divisor is a sum of eˣ, or has + ε."""
+    order = ancestors(roots)
+    if not any(tensor.op.name == "mul_no_nan" for tensor in order):
+        return list(roots)
+    proved = bounds(order)
+    plain = op_named("multiply")
+    done: dict[Tensor, Tensor] = {}
+    for tensor in order:
+        inputs = tuple([done[source] for source in tensor.inputs])
+        result = tensor if inputs == tensor.inputs else node(tensor, inputs, tensor.params, tensor.type)
+        if tensor.op.name == "mul_no_nan" and tensor.type.is_float:
+            if is_finite(proved[tensor.inputs[1]], float(np.finfo(tensor.dtype).max) / 4):
+                result = Tensor(plain, inputs, {}, tensor.type, tensor.given_name, tensor.origin)
+        done[tensor] = result
+    return [done[root] for root in roots]
+
+

@@ -1,0 +1,1 @@
+"""The scheduled form: one tick of a function with every size known."""

@@ -1,0 +1,92 @@
+"""Lowering: a tick of a function and the types of its feeds → the same tick with every size known.
+
+Rules that named a tensor for its size (`sum_like`, `broadcast_like`, `reshape_like`, `shape_of`) become plain ops here,
+or nothing. A size that does not fit is found here too, before anything has run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
+from autograph.graph.graph import ancestors
+from autograph.graph.origin import credit
+from autograph.graph.tensor import Placeholder, Tensor, Variable, rebuilt
+from autograph.graph.update import Update, check_type
+from autograph.passes.constants import folded
+from autograph.tensor_type import TensorType
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one call computes: outputs, and for each register its next value, held unless the guard is true."""
+
+    inputs: tuple[Placeholder, ...]
+    outputs: tuple[Tensor, ...]
+    registers: tuple[Variable, ...] = ()
+    values: tuple[Tensor, ...] = ()
+    guards: tuple[Tensor | None, ...] = ()
+
+    @property
+    def roots(self) -> list[Tensor]:
+        """Everything that must be computed."""
+        return [*self.outputs, *self.values, *(guard for guard in self.guards if guard is not None)]
+
+    def with_roots(self, roots: Sequence[Tensor], inputs: tuple[Placeholder, ...] | None = None) -> Tick:
+        """The same tick with other tensors in the places of `roots`."""
+        found = iter(roots)
+        outputs = tuple(next(found) for _ in self.outputs)
+        values = tuple(next(found) for _ in self.values)
+        guards = tuple(None if guard is None else next(found) for guard in self.guards)
+        return Tick(self.inputs if inputs is None else inputs, outputs, self.registers, values, guards)
+
+
+def split_guards(values: Sequence[Tensor], registers: Sequence[Variable]) -> tuple[list[Tensor], list[Tensor | None]]:
+    """Each `hold(guard, new, register)` at the root of an update as `new` and its guard."""
+    bare: list[Tensor] = []
+    guards: list[Tensor | None] = []
+    for value, register in zip(values, registers, strict=True):
+        held = value.op.name == "hold" and value.inputs[2] is register
+        bare.append(value.inputs[1] if held else value)
+        guards.append(value.inputs[0] if held else None)
+    return bare, guards
+
+
+def lower(tick: Tick, types: Sequence[TensorType]) -> Tick:
+    """The tick for feeds of exactly these types. Raises what `infer` raises for sizes that do not fit."""
+    inputs = tuple(
+        p if p.type == t else Placeholder(t, p.given_name, p.default, p.origin)
+        for p, t in zip(tick.inputs, types, strict=True)
+    )
+    done: dict[Tensor, Tensor] = dict(zip(tick.inputs, inputs, strict=True))
+    for tensor in ancestors(tick.roots):
+        if tensor not in done:
+            done[tensor] = _lowered(tensor, tuple([done[source] for source in tensor.inputs]))
+    lowered = tick.with_roots([done[root] for root in tick.roots], inputs)
+    for register, value in zip(lowered.registers, lowered.values, strict=True):
+        try:
+            check_type(Update(register, value))  # a size that was unknown when the function was built
+        except UpdateTypeError as error:
+            raise UpdateTypeError(str(error), fix=NOTHING_CHANGED) from None
+    return lowered
+
+
+def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    if not inputs:
+        return tensor
+    try:
+        if tensor.op.specialize is not None and all(source.type.is_static for source in inputs):
+            with credit(tensor.origin):
+                special = tensor.op.specialize(inputs, tensor.params)
+            if special is not None:
+                return special
+        same = inputs == tensor.inputs and tensor.type.is_static
+        result = tensor if same else rebuilt(tensor, inputs)
+    except AutographError as error:
+        lines = "\n  ".join(f"input {i} is {x.describe()}" for i, x in enumerate(inputs))
+        text = str(error)
+        what = text if text.startswith(f"{tensor.op.name}") else f"{tensor.op.name} {tensor.name!r}: {text}"
+        raise type(error)(what, why=lines, fix=NOTHING_CHANGED, where=str(tensor.origin)) from None
+    return folded(result)
+

@@ -1,0 +1,115 @@
+"""The signature of a function, checked: inputs, unused ones, missing ones, and nested arguments."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autograph.errors import (
+    NOTHING_CHANGED,
+    ArgumentError,
+    ArgumentTypeError,
+    FeedError,
+    MissingInputError,
+    nearest,
+)
+from autograph.graph.graph import ancestors, path, substitute
+from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, as_tensor
+from autograph.graph.updates import Update, Updates
+from autograph.structure import is_nested
+
+
+def choice(what: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ArgumentError(f"{what}={value!r} is unknown{nearest(str(value), choices)}", fix=f"one of {', '.join(choices)}")
+
+
+def check_inputs(leaves: Sequence[Any]) -> None:
+    seen: dict[Tensor, int] = {}
+    for position, leaf in enumerate(leaves):
+        if isinstance(leaf, Variable | Constant) or not isinstance(leaf, Tensor):
+            what = f"the {leaf.op.name} {leaf.name!r}" if isinstance(leaf, Tensor) else f"a {type(leaf).__name__}"
+            raise ArgumentTypeError(
+                f"inputs[{position}] is {what}, not a placeholder or an expression",
+                fix="variables are changed by set_value or replaced through `givens`; numbers need no input",
+            )
+        if leaf in seen:
+            raise ArgumentError(
+                f"{leaf.name!r} is at positions {seen[leaf]} and {position} of `inputs`",
+                why="a value could be given twice", fix="list it once",
+            )  # fmt: skip
+        seen[leaf] = position
+
+
+def check_givens(givens: Mapping[Any, Tensor], leaves: Sequence[Any]) -> None:
+    for key in givens:
+        if not isinstance(key, Tensor):
+            raise ArgumentTypeError(f"givens: the key {key!r} is no tensor", fix="write {tensor: what stands in its place}")
+        if key in leaves:
+            raise ArgumentError(
+                f"{key.name!r} is both in `inputs` and in `givens`", why="it is fed, so nothing can stand in its place",
+                fix="take it out of one of them",
+            )  # fmt: skip
+
+
+def implied(roots: list[Tensor], pairs: Updates) -> Updates:
+    """Updates that come with what the tick reads: counters of random streams. An explicit update replaces its own."""
+    known = set(pairs.registers)
+    found = Updates()
+    todo = roots
+    while todo:
+        more = [t for t in ancestors(todo) if isinstance(t, Variable) and t.default_update is not None and t not in known]
+        known.update(more)
+        found += [Update(v, v.default_update) for v in more]  # type: ignore[arg-type]  # chosen for having one
+        todo = [v.default_update for v in more]  # type: ignore[misc]
+    return found
+
+
+def with_defaults(
+    roots: list[Tensor], placeholders: Sequence[Tensor], output_count: int, pairs: Updates
+) -> list[Tensor]:
+    """Placeholders that nobody feeds become their defaults. Raises MissingInputError, with the path, for one without."""
+    fed = set(placeholders)
+    free = [t for t in ancestors(roots) if isinstance(t, Placeholder) and t not in fed]
+    for missing in free:
+        if missing.default is None:
+            root = next(i for i, r in enumerate(roots) if missing in set(ancestors([r])))
+            first = len(roots) - len(pairs)  # plain tensors among the updates stand between
+            what = "Output" if root < output_count else "Update of" if root >= first else "Tensor"
+            name = pairs[root - first].variable.name if root >= first else roots[root].name
+            raise MissingInputError(
+                f"{what} {name!r} needs placeholder {missing.name!r} {missing.type}, which is not in `inputs`",
+                why="path " + " ← ".join(t.name for t in path(roots[root], missing)),
+                fix="add it to `inputs`, or give it a value through `givens`",
+                where=str(missing.origin),
+            )
+    defaults = {p: as_tensor(p.default, p.dtype) for p in free}
+    return substitute(roots, defaults) if defaults else roots
+
+
+def check_used(placeholders: Sequence[Tensor], roots: list[Tensor], what_to_do: str) -> None:
+    if what_to_do == "ignore":
+        return
+    read = set(ancestors(roots))
+    for position, leaf in enumerate(placeholders):
+        if leaf not in read:
+            text = f"inputs[{position}] {leaf.name!r} is read by no output and no update"
+            if what_to_do == "warn":
+                warnings.warn(text, stacklevel=4)
+            else:
+                raise ArgumentError(text, fix="remove it, or pass on_unused_input='ignore'", where=str(leaf.origin))
+
+
+def matched(entry: Any, value: Any, name: str) -> list[Any]:
+    """The leaves of a nested argument, in the order of the input's own. Raises FeedError if the two differ in form."""
+    if not is_nested(entry):
+        return [value]
+    if isinstance(entry, dict):
+        if not isinstance(value, dict) or set(value) != set(entry):
+            got = list(value) if isinstance(value, dict) else type(value).__name__
+            raise FeedError(f"{name!r}: a dict with keys {list(entry)} expected, got {got}", fix=NOTHING_CHANGED)
+        return [leaf for key in entry for leaf in matched(entry[key], value[key], name)]
+    if not isinstance(value, list | tuple) or len(value) != len(entry):
+        raise FeedError(f"{name!r}: {len(entry)} values expected in a list, got {type(value).__name__}", fix=NOTHING_CHANGED)
+    return [leaf for e, v in zip(entry, value, strict=True) for leaf in matched(e, v, name)]

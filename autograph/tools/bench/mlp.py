@@ -1,0 +1,36 @@
+"""`bench mlp`: a training step of three multilayer perceptrons, from very small to the size where products rule."""
+
+import sys
+from argparse import Namespace
+
+from .contest import Competitor, Mismatch, entrants, hold
+from .problems import BATCH_SIZES, network
+from .report import conditions, race_table, write_json
+
+COMPETITORS = (
+    Competitor("autograph", "ours:mlp", ("autograph.backend", "optimizers")),
+    Competitor("numpy by hand", "peers_numpy:mlp"),
+    Competitor("numpy matmul only", "peers_numpy:products", whole=False),
+    Competitor("jax jit", "peers_jax:mlp", ("jax",)),
+    Competitor("torch eager, default Adam", "peers_torch:mlp", ("torch",)),
+    Competitor("torch eager, fused Adam", "peers_torch:mlp_fused", ("torch",)),
+    Competitor("pytensor", "peers_pytensor:mlp", ("pytensor",)),
+)
+
+
+def run(options: Namespace) -> int:
+    """Print a table for each network; 1 where competitors disagree."""
+    competitors = entrants(COMPETITORS, options.only)
+    print(f"\nOne training step: tanh, softmax cross-entropy, Adam. {conditions(options.rounds)}\n")
+    races = {}
+    for name in options.network or BATCH_SIZES:
+        title = f"{name}, batch {network(name).batch}"
+        try:
+            races[title] = hold(name, competitors, options)
+        except Mismatch as mismatch:
+            print(f"{title}: {mismatch}", file=sys.stderr)
+            return 1
+        print(race_table(title, races[title]), flush=True)
+    if options.json:
+        write_json(options.json, {"conditions": conditions(options.rounds)}, races)
+    return 0

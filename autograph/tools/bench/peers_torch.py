@@ -1,0 +1,86 @@
+"""PyTorch, eager: the modules and optimizers that its tutorials use."""
+
+from functools import partial
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step
+
+torch.set_num_threads(1)
+_adam = partial(torch.optim.Adam, lr=RATE, betas=(BETA_1, BETA_2), eps=EPSILON)
+
+
+def mlp(network: Network) -> Step:
+    """The training step with `torch.optim.Adam` as it comes."""
+    model = _model(network)
+    return _mlp(network, model, _adam(model.parameters()))
+
+
+def mlp_fused(network: Network) -> Step:
+    """The training step with `torch.optim.Adam(fused=True)`."""
+    model = _model(network)
+    return _mlp(network, model, _adam(model.parameters(), fused=True))
+
+
+def _model(network: Network) -> torch.nn.Sequential:
+    modules: list[torch.nn.Module] = []
+    for kernel, bias in network.layers:
+        linear = torch.nn.Linear(*kernel.shape)
+        with torch.no_grad():
+            linear.weight.copy_(torch.tensor(kernel.T))
+            linear.bias.copy_(torch.tensor(bias))
+        modules += [linear, torch.nn.Tanh()]
+    return torch.nn.Sequential(*modules[:-1])
+
+
+def _mlp(network: Network, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Step:
+    batches = [(torch.from_numpy(x), torch.from_numpy(targets)) for x, targets in network.batches]
+
+    def step(i: int) -> float:
+        x, targets = batches[i % ROTATION]
+        loss = cross_entropy(model(x), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def updates_loop(problem: ManyParameters) -> Step:
+    """`Adam(foreach=False)`: a loop over the parameters, the default on a CPU."""
+    parameters = _parameters(problem)
+    return _updates(problem, parameters, _adam(parameters, foreach=False))
+
+
+def updates_foreach(problem: ManyParameters) -> Step:
+    """`Adam(foreach=True)`: a loop over the operations."""
+    parameters = _parameters(problem)
+    return _updates(problem, parameters, _adam(parameters, foreach=True))
+
+
+def updates_fused(problem: ManyParameters) -> Step:
+    """`Adam(fused=True)`: one kernel for each parameter."""
+    parameters = _parameters(problem)
+    return _updates(problem, parameters, _adam(parameters, fused=True))
+
+
+def _parameters(problem: ManyParameters) -> list[torch.nn.Parameter]:
+    return [torch.nn.Parameter(torch.tensor(row)) for row in problem.parameters]
+
+
+def _updates(problem: ManyParameters, parameters: list[torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> Step:
+    fed = [torch.from_numpy(rows) for rows in problem.gradients]
+    gradients = torch.zeros_like(fed[0])  # each `.grad` is a row: one copy feeds all
+    for p, row in zip(parameters, gradients, strict=True):
+        p.grad = row
+    shown = parameters[-1].detach()
+
+    def step(i: int) -> float:
+        before = shown[-1].item()
+        gradients.copy_(fed[i % ROTATION])
+        optimizer.step()
+        return before
+
+    return step

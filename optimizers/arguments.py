@@ -1,0 +1,104 @@
+"""What users pass to optimizers: call forms, parameters, a loss or gradients; and the errors for what is none of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from autograph import (
+    ArgumentError,
+    ArgumentTypeError,
+    DisconnectedError,
+    ShapeError,
+    Tensor,
+    Variable,
+    as_tensor,
+    cast,
+    explain_gradient,
+    gradients,
+    nearest,
+)
+
+
+def read_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Mapping[Any, Any]]:
+    """loss, params and constraints, from every call form there has been."""
+    known = ("loss", "params", "constraints")
+    unknown = [name for name in kwargs if name not in known]
+    if unknown:
+        raise ArgumentTypeError(f"get_updates got an unknown argument {unknown[0]!r}{nearest(unknown[0], known)}")
+    order = ("params", "constraints", "loss") if len(args) == 3 else ("loss", "params")
+    if len(args) > 3 or any(name in kwargs for name in order[: len(args)]):
+        raise ArgumentTypeError("get_updates takes a loss and params, each once", fix="write get_updates(loss, params)")
+    given = {**dict(zip(order, args, strict=False)), **kwargs}
+    absent = [name for name in ("loss", "params") if name not in given]
+    if absent:
+        raise ArgumentTypeError(f"get_updates got no {absent[0]!r}", fix="write get_updates(loss, params)")
+    constraints = given.get("constraints") or {}
+    if not isinstance(constraints, Mapping):
+        raise ArgumentTypeError(
+            f"constraints is a {type(constraints).__name__}, not a dict from parameters to functions",
+            fix="give each variable its constraint: variable(value, constraint=fn)",
+        )
+    return given["loss"], given["params"], constraints
+
+
+def read_parameters(params: Any) -> list[Variable]:
+    """The parameters as a list. Raises ArgumentError unless they are float variables, each once."""
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        got = f"the tensor {params.name!r}" if isinstance(params, Tensor) else f"a {type(params).__name__}"
+        raise ArgumentTypeError(f"params is {got}, not a list of variables", fix="write get_updates(loss, [w, b])")
+    found = list(params)
+    if not found:
+        raise ArgumentError("params is empty", why="there is nothing to step", fix="pass the variables to train")
+    seen: dict[Any, int] = {}
+    for position, p in enumerate(found):
+        if not isinstance(p, Variable):
+            what = f"{p.name!r}, a {p.op.name}" if isinstance(p, Tensor) else f"a {type(p).__name__}"
+            raise ArgumentError(f"params[{position}] is {what}", why="only variables are trained", fix="pass variables")
+        if not p.type.is_float:
+            raise ArgumentError(f"params[{position}] is {p.name!r} {p.type}", why="only floats have gradients")
+        if p in seen:
+            raise ArgumentError(
+                f"params[{position}] is {p.name!r} again, after params[{seen[p]}]",
+                why="it would be stepped twice",
+                fix="list it once",
+            )
+        seen[p] = position
+    return found
+
+
+def read_gradients(loss: Any, params: list[Variable]) -> list[Tensor]:
+    """∂loss/∂p for each p, or the gradients given in the loss's place. Raises DisconnectedError where there is none."""
+    if isinstance(loss, Tensor):
+        found = gradients(loss, params)
+        missing = [p for p, g in zip(params, found, strict=True) if g is None]
+        if missing:
+            raise _disconnected(loss, missing)
+        return list(found)
+    if isinstance(loss, str) or not isinstance(loss, Iterable):
+        raise ArgumentTypeError(f"the loss is a {type(loss).__name__}, not a tensor", fix="write get_updates(loss, params)")
+    given = list(loss)
+    if len(given) != len(params):
+        raise ArgumentError(
+            f"{len(given)} gradients for {len(params)} parameters: one each is needed",
+            fix="a list in the loss's place holds gradients; take the sum of several losses",
+        )
+    return [_gradient_for(p, g) for p, g in zip(params, given, strict=True)]
+
+
+def _gradient_for(p: Variable, g: Any) -> Tensor:
+    if g is None:
+        raise DisconnectedError(f"the gradient given for {p.name!r} is None", fix="leave the parameter out")
+    found = cast(as_tensor(g), p.dtype)
+    if found.ndim != p.ndim or any(a not in (None, b) for a, b in zip(found.shape, p.shape, strict=True)):
+        raise ShapeError(f"the gradient given for {p.name!r} {p.type} is {found.type}", fix="pass ∂loss/∂p of p's shape")
+    return found
+
+
+def _disconnected(loss: Tensor, missing: list[Variable]) -> DisconnectedError:
+    """The error that names each parameter without a gradient, and what cuts its path."""
+    paths = [explain_gradient(loss, p) for p in missing[:3]]
+    lines = [f"no gradient for {p.name!r} {p.type}: {path.why}" for p, path in zip(missing, paths, strict=False)]
+    if len(missing) > len(paths):
+        lines.append(f"nor for {len(missing) - len(paths)} more")
+    return DisconnectedError("\n  ".join(lines), fix=paths[0].remedy, where=str(missing[0].origin))

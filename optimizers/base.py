@@ -1,0 +1,369 @@
+"""The optimizer behind every rule: hyper-parameters, gradients, clipping, slots, constraints, weights, call forms.
+
+The pipeline of `get_updates` is fixed:
+
+    gradients → clip by norm → clip by value → rule, with `self.rate` and `self.t` → constraint of the parameter
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autograph import ArgumentError, ArgumentTypeError, Tensor, Updates, Variable, cast, nearest, placeholder, variable
+from optimizers.arguments import read_arguments, read_gradients, read_parameters
+from optimizers.clipping import clip_by_global_norm, clip_by_norm, clip_by_value
+from optimizers.clock import Clock
+from optimizers.hyperparameters import Flag, Hyper, amount, limit, rate
+from optimizers.slots import Slots, zeros
+from optimizers.state import named, write_all
+
+_ALIASES = {"lr": "learning_rate", "global_clipnorm": "clipnorm"}
+_LAST = ("decay", "clipnorm", "clipnorm_per_param", "clipvalue")
+_SYMBOLS = {"vhat": "v̂"}
+
+
+class Optimizer:
+    """The base of all rules.
+
+    A subclass declares its hyper-parameters in its body (a bare number or truth value will do) and writes `rule`:
+
+        class Signum(Optimizer):
+            beta = 0.9
+
+            def rule(self, p, g, s):
+                s.m = self.beta * s.m + (1 - self.beta) * g
+                return p - self.rate * sign(s.m)
+
+    Numbers are registers: `opt.lr = 1e-4` is a write, and no function is prepared anew. `lr`, as `learning_rate`, may
+    also be a variable, a tensor, or a function of the number of steps taken (a float64 tensor of rank 0).
+
+    decay               the rate is η / (1 + decay·(t−1))
+    clipnorm            limit of the norm of all gradients together; clipnorm_per_param of each one; 0 is no limit
+    clipvalue           limit of each element, applied after the norm's
+
+    Raises ArgumentTypeError for an argument it does not know or that is no number, ArgumentError for one out of bounds.
+    """
+
+    learning_rate = rate(0.01)
+    decay = amount(0.0, "decay")
+    clipnorm = limit()
+    clipnorm_per_param = limit()
+    clipvalue = limit()
+
+    hyperparameters: ClassVar[dict[str, Hyper | Flag]] = {}
+    # Slots that Keras saves and this form of the rule does not use, and their shapes; None: that of the parameter.
+    fillers: ClassVar[Mapping[str, tuple[int, ...] | None]] = {}
+
+    def __init_subclass__(cls) -> None:
+        _declare(cls)
+
+    def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:
+        self.name = type(self).__name__ if name is None else str(name)
+        self._settings: dict[str, Any] = {}
+        self._clocks: list[Clock] = []
+        self._clock_of: dict[Variable, Clock] = {}
+        self._slots: dict[Variable, dict[str, Variable]] = {}
+        self._fillers: dict[tuple[Variable, str], Variable] = {}
+        self._used: dict[str, bool] = {}
+        self.updates: Updates = Updates()
+        given = self._given(args, kwargs)
+        for key, field in self.hyperparameters.items():
+            setattr(self, key, given.get(key, field.default if isinstance(field, Flag) else None))
+        if self.clipnorm is not None and self.clipnorm_per_param is not None:
+            raise ArgumentError("clipnorm and clipnorm_per_param exclude each other", fix="choose one")
+        self._clock = Clock(self, "iterations")
+
+    def _given(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments by name. Raises ArgumentTypeError for an unknown one, or one given twice."""
+        cls = type(self).__name__
+        positional = [name for name in self.hyperparameters if name not in _LAST]
+        if len(args) > len(positional):
+            raise ArgumentTypeError(
+                f"{cls} takes at most {len(positional)} arguments by position, got {len(args)}",
+                fix=f"they are {', '.join(positional)}; name the others",
+            )
+        given = dict(zip(positional, args, strict=False))
+        for key, value in kwargs.items():
+            name = _ALIASES.get(key, key)
+            if name not in self.hyperparameters:
+                accepted = [*self.hyperparameters, "lr", "name"]
+                raise ArgumentTypeError(
+                    f"{cls} got an unknown argument {key!r}{nearest(key, accepted)}",
+                    fix=f"accepted: {', '.join(accepted)}",
+                )
+            if name in given:
+                raise ArgumentTypeError(f"{cls} got {name!r} twice" + (f", once as {key!r}" if key != name else ""))
+            given[name] = None if name.startswith("clip") and _is_zero(value) else value
+        return given
+
+    # what a rule reads -----------------------------------------------------------------------------------------------
+
+    def rule(self, p: Variable, g: Tensor, s: Slots) -> Tensor:
+        """The new value of the parameter `p` with gradient `g`; `s.name` reads and assigns its slots."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule(self, p, g, s)")
+
+    @property
+    def rate(self) -> Tensor:
+        """The learning rate of this step, after schedule and decay: a float64 of rank 0."""
+        return self._clock.now.rate
+
+    @property
+    def t(self) -> Tensor:
+        """The number of this step: 1 at the first. A float64 of rank 0."""
+        return self._clock.now.t
+
+    def uses(self, name: str) -> bool:
+        """Whether the term of this hyper-parameter is part of the rule: it is not where the number was neutral when
+        updates were first made."""
+        if name in self._used:
+            return self._used[name]
+        field, value = self.hyperparameters[name], self._settings[name]
+        assert isinstance(field, Hyper)
+        return not isinstance(value, Variable) or field.neutral is None or float(value.get_value()) != field.neutral
+
+    # hyper-parameters ------------------------------------------------------------------------------------------------
+
+    @property
+    def lr(self) -> Any:
+        """The learning rate; assign a number to change it at any time."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        self.learning_rate = value
+
+    @property
+    def iterations(self) -> Variable:
+        """How many steps were taken, an int64 register."""
+        return self._clocks[0].iterations if self._clocks else self._clock.iterations
+
+    @property
+    def built(self) -> bool:
+        """Whether updates exist."""
+        return bool(self._clocks)
+
+    def get_config(self) -> dict[str, Any]:
+        """The current hyper-parameters as plain numbers, for `from_config`. Raises ArgumentError for an expression."""
+        config: dict[str, Any] = {} if self.name == type(self).__name__ else {"name": self.name}
+        for name, value in self._settings.items():
+            if isinstance(value, Variable):
+                config[name] = float(value.get_value())
+            elif isinstance(value, bool):
+                config[name] = value
+            elif value is not None:
+                raise ArgumentError(f"{name} is an expression or a schedule, and no plain number", fix="save its parts")
+        return config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+        """An optimizer with these hyper-parameters."""
+        return cls(**config)
+
+    # gradients and updates -------------------------------------------------------------------------------------------
+
+    def get_gradients(self, loss: Any, params: Sequence[Variable]) -> list[Tensor]:
+        """∂loss/∂p for each p, clipped. `loss` is a tensor of rank 0, or the list of gradients themselves.
+
+        Raises DisconnectedError, naming the parameter and the op that cuts its path, where no gradient flows;
+        ArgumentError for parameters that are empty, repeated or no float variables.
+        """
+        params = read_parameters(params)
+        return self._clipped(read_gradients(loss, params))
+
+    def _clipped(self, found: list[Tensor]) -> list[Tensor]:
+        if self.clipnorm is not None:
+            found = clip_by_global_norm(found, self.clipnorm)
+        if self.clipnorm_per_param is not None:
+            found = [clip_by_norm(g, self.clipnorm_per_param) for g in found]
+        if self.clipvalue is not None:
+            found = [clip_by_value(g, -self.clipvalue, self.clipvalue) for g in found]
+        return found
+
+    def get_updates(self, *args: Any, **kwargs: Any) -> Updates:
+        """What one step changes: `(variable, new_value)` pairs for `function`; the first counts the steps.
+
+        get_updates(loss, params)       also by keyword, in any order
+        get_updates(gradients, params)  with a gradient for each parameter in place of the loss
+        get_updates(params, constraints, loss)   as old Keras had it; constraints is a dict from parameters, or empty
+
+        Slots and counter of a parameter are made once: a second call for it reads and writes the same. Parameters that
+        come in a later call get a counter of their own. Raises as `get_gradients` does.
+        """
+        loss, params, constraints = read_arguments(args, kwargs)
+        params = read_parameters(params)
+        raw = read_gradients(loss, params)
+        found = self._clipped(raw)
+        clocks = self._enrolled(params)
+        updates = Updates([clock.tick() for clock in clocks], self._labels(clocks))
+        if isinstance(loss, Tensor):
+            what = loss.given_name or "loss"
+            updates.labels |= {g: f"∂{what}/∂{p.name}" for p, g in zip(params, raw, strict=True) if g.inputs}
+        for p, g in zip(params, found, strict=True):
+            self._clock = self._clock_of[p]
+            updates += self._step(p, g, self._slots.setdefault(p, {}), constraints.get(p, p.constraint))
+            updates.labels |= {register: _SYMBOLS.get(n, n) for n, register in self._slots[p].items()}
+        self._clock = self._clocks[0]
+        self.updates = updates
+        return updates.copy()
+
+    def _step(self, p: Variable, g: Tensor, registers: dict[str, Variable], constraint: Any) -> list[Any]:
+        slots = Slots(p, registers)
+        new = cast(self.rule(p, g, slots), p.dtype)
+        if constraint is not None:
+            new = constraint(new)
+        return [*slots.updates(), (p, new)]
+
+    def _enrolled(self, params: Sequence[Variable]) -> list[Clock]:
+        """The clocks of these parameters; new ones share a new clock. From the first call on, neutral terms stay out."""
+        if not self.built:
+            for name, field in self.hyperparameters.items():
+                if isinstance(field, Hyper) and field.neutral is not None:
+                    self._used[name] = self.uses(name)
+                    if not self._used[name]:
+                        _settle(self._settings[name], self.name)
+        new = [p for p in params if p not in self._clock_of]
+        if new:
+            count = len(self._clocks)
+            clock = Clock(self, f"iterations_{count}") if count else self._clock
+            self._clocks.append(clock)
+            self._clock_of.update(dict.fromkeys(new, clock))
+        return list(dict.fromkeys(self._clock_of[p] for p in params))
+
+    def _labels(self, clocks: Iterable[Clock]) -> dict[Tensor, str]:
+        """Symbols for printing."""
+        fields = [field for field in self.hyperparameters.values() if isinstance(field, Hyper)]
+        symbols = {field.symbol or field.name: self._settings[field.name] for field in fields}
+        labels: dict[Tensor, str] = {v: symbol for symbol, v in symbols.items() if isinstance(v, Variable)}
+        for clock in clocks:
+            labels |= clock.labels()
+        return labels
+
+    # state -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The registers in Keras's order: the counter, then each slot for all parameters. Empty before `get_updates`."""
+        found: list[Variable] = []
+        for clock in self._clocks:
+            params = [p for p, its in self._clock_of.items() if its is clock]
+            names = dict.fromkeys(name for p in params for name in self._slots[p]) | dict.fromkeys(self.fillers)
+            found.append(clock.iterations)
+            found += [self._weight(p, name) for name in names for p in params]
+        return found
+
+    def _weight(self, p: Variable, name: str) -> Variable:
+        """A slot, or the register of zeros that stands where Keras has one."""
+        if name in self._slots[p]:
+            return self._slots[p][name]
+        if (p, name) not in self._fillers:
+            self._fillers[p, name] = zeros(p, f"{name}/{p.name}", self.fillers[name])
+        return self._fillers[p, name]
+
+    def get_weights(self) -> list[Any]:
+        """The values of `weights`."""
+        return [weight.get_value() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace the values of `weights`, all or none. Raises ArgumentError for another number of arrays, ShapeError."""
+        own = self.weights
+        if len(own) != len(weights):
+            raise ArgumentError(
+                f"{self.name} over {len(self._clock_of)} parameters needs {len(own)} arrays, got {len(weights)}",
+                why="" if own else "it has no slots before get_updates was called",
+                fix="they are " + ", ".join(w.name for w in own) if own else "call get_updates first",
+            )
+        write_all(dict(zip([f"weights[{i}]" for i in range(len(own))], own, strict=True)), list(weights))
+
+    def state(self) -> dict[str, Any]:
+        """Every register's value by its name: hyper-parameters, counters, slots as `slot/parameter`."""
+        return {name: register.get_value() for name, register in self._registers().items()}
+
+    def load(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Write a `state` back, all or none. Raises ArgumentError naming everything missing, unexpected or misshapen;
+        with strict=False what is missing stays, and what is unexpected is left out."""
+        registers = self._registers()
+        missing, unexpected = [[n for n in a if n not in b] for a, b in ((registers, state), (state, registers))]
+        if strict and (missing or unexpected):
+            hints = [f"unexpected {name!r}{nearest(name, missing)}" for name in unexpected]
+            raise ArgumentError(
+                f"{self.name}: " + ", ".join([f"missing {name!r}" for name in missing] + hints),
+                why="nothing was loaded",
+                fix="call get_updates for the same parameters first, or load with strict=False",
+            )
+        chosen = {name: register for name, register in registers.items() if name in state}
+        write_all(chosen, [state[name] for name in chosen])
+
+    def _registers(self) -> dict[str, Variable]:
+        settings = [value for value in self._settings.values() if isinstance(value, Variable)]
+        counters = [clock.iterations for clock in self._clocks] or [self.iterations]
+        return named([*settings, *counters, *(r for slots in self._slots.values() for r in slots.values())])
+
+    # for people ------------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in self._settings.items() if value is not None and value is not False}
+        numbers = {n: float(v.get_value()) if isinstance(v, Variable) else v for n, v in shown.items()}
+        parts = [f"{n}={v!r}" for n, v in numbers.items() if n != "decay" or v]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def formula(self) -> Updates:
+        """The rule for a parameter p with gradient g, to be printed."""
+        p, g = variable(np.zeros(1), name="p"), placeholder((1,), name="g")
+        registers: dict[str, Variable] = {}
+        self._clock.tick()
+        step = self._step(p, g, registers, None)
+        labels = {register: _SYMBOLS.get(n, n) for n, register in registers.items()}
+        for name, register in registers.items():
+            register.name = _SYMBOLS.get(name, name)
+        return Updates(step, self._labels([self._clock]) | labels)
+
+    def __str__(self) -> str:
+        return "\n  ".join([repr(self), *repr(self.formula()).splitlines()])
+
+    def _repr_html_(self) -> str:
+        return f"<code>{self!r}</code>{self.formula()._repr_html_()}"
+
+    def _repr_latex_(self) -> str:
+        return self.formula()._repr_latex_()
+
+
+def _declare(cls: type[Optimizer]) -> None:
+    """Collect the hyper-parameters of a class, the base's common ones last, and make its signature of them."""
+    for name, value in list(vars(cls).items()):
+        if not name.startswith("_") and isinstance(value, int | float):
+            field = Flag(value) if isinstance(value, bool) else Hyper(value, name)
+            field.__set_name__(cls, name)
+            setattr(cls, name, field)
+    found = {n: v for c in reversed(cls.__mro__) for n, v in vars(c).items() if isinstance(v, Hyper | Flag)}
+    cls.hyperparameters = {n: v for n, v in found.items() if n not in _LAST} | {n: found[n] for n in _LAST}
+    by_name, by_place = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(n, by_name if n in _LAST else by_place, default=None if callable(v.default) else v.default)
+            for n, v in cls.hyperparameters.items()
+        ]
+    )
+
+
+_declare(Optimizer)
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == 0
+
+
+def _settle(register: Any, optimizer: str) -> None:
+    """Let writes to a hyper-parameter that the rule was built without say so, in place of changing nothing."""
+
+    def refuse(value: Any) -> None:
+        if float(value) != register.get_value():
+            raise ArgumentError(
+                f"{register.name}={value!r}: {optimizer}'s updates were built without this term",
+                fix="make a new optimizer with it",
+            )
+
+    register.set_value = refuse

@@ -1,0 +1,176 @@
+"""The benchmarks: turns are fair, tables say what was measured, and all competitors do the same work."""
+
+from __future__ import annotations
+
+import gc
+import json
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograph.tools import bench
+from autograph.tools.bench import child, contest, mlp, report, timing, updates
+from autograph.tools.bench.contest import Competitor, Mismatch, Row
+from autograph.tools.bench.problems import MANY_PARAMETERS, ROTATION, network, problem
+
+SMALL = "4-64-64-2"
+EVERYONE = [
+    *((SMALL, c) for c in mlp.COMPETITORS if c.whole),
+    *((MANY_PARAMETERS, c) for c in updates.COMPETITORS if c.source != "peers_jax:updates"),  # seconds to compile
+]
+BY_HAND = next(c for c in mlp.COMPETITORS if c.source == "peers_numpy:mlp")
+ROW = Row("torch, fused", 1234.5, 12.345, 0.5, import_ms=1000.0, build_ms=1.234, peak_mb=99.9)
+NUMBERS = ["1234", "12.3", "0.50", "1.23", "1000", "100"]  # in the order of the columns
+
+
+def first_numbers(competitor: Competitor, problem_name: str) -> list[float]:
+    step = competitor.builder()(problem(problem_name))
+    return [float(step(i)) for i in range(contest.CHECKED_STEPS)]
+
+
+# ---- the work
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("problem_name, competitor", EVERYONE, ids=[c.source for _, c in EVERYONE])
+def test_every_competitor_computes_what_hand_written_numpy_computes(problem_name: str, competitor: Competitor) -> None:
+    if competitor.missing():
+        pytest.skip(f"{competitor.missing()} is not installed")
+    by_hand = next(c for name, c in EVERYONE if name == problem_name and c.source.startswith("peers_numpy:"))
+    expected = first_numbers(by_hand, problem_name)
+    np.testing.assert_allclose(first_numbers(competitor, problem_name), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_learns_by_the_hand_written_step() -> None:
+    step = BY_HAND.builder()(network(SMALL))
+    losses = [step(0) for _ in range(300)]  # the labels are random: it can learn a batch by heart, not all 64
+    assert losses[-1] < losses[0] / 2
+
+
+def test_no_competitor_changes_the_numbers_the_others_start_from() -> None:
+    before = [array.copy() for layer in network(SMALL).layers for array in layer]
+    first_numbers(BY_HAND, SMALL)
+    after = [array for layer in network(SMALL).layers for array in layer]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after))
+
+
+def test_batches_are_64_different_ones() -> None:
+    assert len({x.tobytes() for x, _ in network(SMALL).batches}) == ROTATION == 64
+
+
+# ---- the timing
+
+
+def test_competitors_take_turns_and_each_goes_on_where_it_stopped() -> None:
+    calls: list[tuple[str, int]] = []
+    steps = {name: lambda i, name=name: calls.append((name, i)) for name in "ab"}
+    times = timing.race(steps, rounds=3, seconds=0.003)
+    assert [len(taken) for taken in times.values()] == [3, 3]
+    turns = [name for (name, _), (before, _) in zip(calls[1:], calls) if name != before]
+    assert "".join(turns) == "bababab"
+    steps_of_a = [i for name, i in calls if name == "a"]
+    timed = steps_of_a[len(steps_of_a) - 1 - steps_of_a[::-1].index(0) :]
+    assert timed == list(range(len(timed)))
+
+
+def test_the_collector_rests_during_a_race_and_works_again_after_an_error() -> None:
+    def fail(_: int) -> None:
+        assert not gc.isenabled()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        timing.race({"a": fail}, rounds=1, seconds=0.001)
+    assert gc.isenabled()
+
+
+# ---- who takes part
+
+
+def test_numbers_within_a_thousandth_agree() -> None:
+    contest.check_agreement({"ours": [1.0, 0.5], "theirs": [1.0005, 0.5004]})
+    contest.check_agreement({})
+
+
+@pytest.mark.parametrize("number", [0.51, float("nan")])
+def test_a_mismatch_names_who_differs(number: float) -> None:
+    with pytest.raises(Mismatch, match="MISMATCH, nothing is timed: theirs and the first below differ"):
+        contest.check_agreement({"ours": [1.0, 0.5], "same": [1.0, 0.5], "theirs": [1.0, number]})
+
+
+def test_a_peer_that_is_not_installed_is_left_out_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    absent = Competitor("nobody", "nowhere:mlp", ("no_such_library.a",))
+    assert contest.entrants([BY_HAND, absent], None) == [BY_HAND]
+    assert capsys.readouterr().out == "Left out: nobody (no_such_library.a is not installed).\n"
+
+
+def test_only_picks_by_a_part_of_the_name_in_any_case() -> None:
+    assert [c.name for c in contest.entrants(mlp.COMPETITORS, ["NumPy"])] == ["numpy by hand", "numpy matmul only"]
+
+
+# ---- the report
+
+
+def test_a_table_is_markdown_with_three_digits_a_number() -> None:
+    title, blank, head, rule, row, end = report.race_table("400 parameters", [ROW]).split("\n")
+    assert (title, blank, end) == ("### 400 parameters", "", "")
+    assert [cell.strip() for cell in head.split("|")[1:-1]] == list(report.COLUMNS)
+    assert set(rule) <= set("|-: ")
+    assert [cell.strip() for cell in row.split("|")[1:-1]] == ["torch, fused", *NUMBERS]
+    assert len(head) == len(rule) == len(row)
+
+
+def test_without_ours_there_is_no_ratio() -> None:
+    assert "| – |" in report.race_table("t", [replace(ROW, ratio=None)]).replace("  ", "")
+
+
+def test_costs_stand_with_their_units() -> None:
+    assert "| a call | 1.60 µs |" in report.cost_table("costs", [("a call", 1.6, "µs")])
+
+
+def test_conditions_name_versions_and_threads_and_nothing_of_the_machine() -> None:
+    text = report.conditions(10)
+    assert f"numpy {np.__version__}" in text and "float32, threads=1" in text
+
+
+def test_peak_memory_is_at_least_that_of_an_interpreter() -> None:
+    assert child.peak_mb() > 5
+
+
+# ---- the command
+
+
+def test_mlp_prints_a_table_and_writes_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mlp.json"
+    arguments = f"mlp --network {SMALL} --rounds 2 --seconds 0.01 --only numpy --json {file}"
+    assert bench.main(arguments.split()) == 0
+    printed = capfd.readouterr().out
+    assert f"### {SMALL}, batch 32" in printed and "| numpy by hand " in printed and "torch," not in printed
+    (rows,) = json.loads(file.read_text(encoding="utf-8"))["races"].values()
+    assert [row["competitor"] for row in rows] == ["numpy by hand", "numpy matmul only"]
+    assert all(row[key] > 0 for row in rows for key in ("median_us", "min_us", "build_ms", "import_ms", "peak_mb"))
+
+
+def test_updates_prints_a_table(capfd: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["updates", "--rounds", "2", "--seconds", "0.02", "--only", "numpy"]) == 0
+    assert "| numpy, one flat Adam " in capfd.readouterr().out
+
+
+def test_a_mismatch_ends_with_1_and_is_told_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    products = next(c for c in mlp.COMPETITORS if not c.whole)
+    monkeypatch.setattr(mlp, "COMPETITORS", (BY_HAND, replace(products, whole=True)))
+    assert mlp.run(Namespace(only=None, network=[SMALL], rounds=1, seconds=0.01, json=None)) == 1
+    assert "MISMATCH, nothing is timed: numpy matmul only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["mlp", "--rounds", "0"], ["mlp", "--seconds", "-1"], ["mlp", "--network", "784,10"]]
+)
+def test_wrong_arguments_end_with_usage(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        bench.main(wrong)
+    assert "usage: python -m autograph bench" in capsys.readouterr().err
