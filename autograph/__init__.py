@@ -63,6 +63,7 @@ from autograph.functions.statistics import count_nonzero, moments, norm, reduce_
 from autograph.gradients import gradients
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, as_tensor, constant, placeholder, variable
 from autograph.graph.updates import Update, Updates
+from autograph.graph.writing import set_values
 from autograph.ops.barriers import gradient_clip, gradient_reverse, gradient_scale, identity, stop_gradient
 from autograph.ops.comparison import (
     equal,
@@ -216,7 +217,7 @@ __all__ = [
     "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
     "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "rsqrt", "scatter_add",
     "searchsorted", "seed_state", "selu", "set_default_executor", "set_epsilon", "set_floatx",
-    "set_image_data_format", "set_session", "shape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "size_of",
+    "set_image_data_format", "set_session", "set_values", "shape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "size_of",
     "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack",
     "stop_gradient", "subtract", "swapaxes", "swish", "take_along_axis", "tan", "tanh", "tensordot", "tile",
     "top_k", "trace", "transpose", "tri", "tril", "triu", "trunc", "truncated_normal", "unique", "unstack",

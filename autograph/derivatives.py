@@ -77,7 +77,7 @@ def jacobian_vector_product(y: Tensor, variables: Any, vectors: Any) -> Tensor |
     if not pairs:
         return None
     found = gradients(_inner(pairs), u)
-    return zeros_like(y) if found is None else found  # type: ignore[no-any-return]  # one tensor for one source
+    return zeros_like(y) if found is None else found
 
 
 def _paired(variables: Any, vectors: Any) -> tuple[list[Tensor], list[Tensor], bool]:

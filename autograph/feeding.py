@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import weakref
 from typing import Any
 
 import numpy as np
 
 from autograph.errors import NOTHING_CHANGED, FeedError
+from autograph.graph.origin import warn_user
 from autograph.graph.tensor import Placeholder, Tensor
 from autograph.tensor_type import show_shape
 
 _EXACT = {"float16": 2**11, "float32": 2**24, "float64": 2**53}  # whole numbers up to here are exact
-_warned: set[int] = set()
+_warned: weakref.WeakSet[Placeholder] = weakref.WeakSet()
 
 
 def refuse(position: int, placeholder: Placeholder, got: str, why: str = "", fix: str = "") -> FeedError:
@@ -28,7 +29,7 @@ def coerce(placeholder: Placeholder, value: Any, position: int) -> np.ndarray[An
     Floats narrow to floats, whole numbers become floats; everything that would lose more raises FeedError.
     """
     dtype = placeholder.dtype
-    if isinstance(value, np.ndarray) and value.dtype == dtype:
+    if value.__class__ is np.ndarray and value.dtype == dtype:
         return value
     if isinstance(value, Tensor):
         raise refuse(position, placeholder, f"got the symbolic tensor {value.name!r}", "functions take numbers",
@@ -42,12 +43,11 @@ def coerce(placeholder: Placeholder, value: Any, position: int) -> np.ndarray[An
     if kind not in "biuf":
         raise _not_numbers(placeholder, value, array, position)
     if dtype.kind == "f":
-        if kind in "iu" and id(placeholder) not in _warned and _beyond(array, _EXACT[dtype.name]):
-            _warned.add(id(placeholder))
-            warnings.warn(
-                f"input {position} {placeholder.name!r}: whole numbers beyond {_EXACT[dtype.name]} are rounded in "
-                f"{dtype.name}", stacklevel=5,
-            )  # fmt: skip
+        if kind in "iu" and placeholder not in _warned and _beyond(array, _EXACT[dtype.name]):
+            _warned.add(placeholder)
+            warn_user(
+                f"input {position} {placeholder.name!r}: whole numbers beyond {_EXACT[dtype.name]} are rounded in {dtype.name}"
+            )
         with np.errstate(all="ignore"):
             return array.astype(dtype)
     return _whole(placeholder, array, position)
@@ -72,7 +72,8 @@ def _array(placeholder: Placeholder, value: Any, position: int) -> np.ndarray[An
 
 def _not_numbers(placeholder: Placeholder, value: Any, array: np.ndarray[Any, Any], position: int) -> FeedError:
     text = array.dtype.kind in "US"
-    got = f"got {type(value).__name__}" + ("" if array.dtype == object and not array.ndim else f" of dtype {array.dtype}")
+    of = "" if array.dtype == object and not array.ndim else f" of dtype {array.dtype}"
+    got = f"got {type(value).__name__}{of}"
     fix = "numbers as text: convert with float()" if text else "pass numbers, or an array of them"
     return refuse(position, placeholder, got, f"it expects a {placeholder.dtype} array", fix)
 
@@ -98,6 +99,8 @@ def _whole(placeholder: Placeholder, array: np.ndarray[Any, Any], position: int)
                          f"it is {dtype}, and cutting hides errors", "round it, or use a float placeholder")  # fmt: skip
         if array.dtype.kind == "u":
             bad = array > np.uint64(high)
+        elif array.dtype.kind == "f":
+            bad = (array < low) | (array >= float(high) + 1)  # as floats, 2⁶³ - 1 and 2⁶³ are one number
         else:
             bad = (array < low) | (array > high)
     if bad.any():

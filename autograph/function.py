@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+import html
 import operator
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from autograph.errors import (
     FeedError,
     LoopError,
     ReentrantCallError,
-    ShapeError,
     nearest,
 )
 from autograph.executors.executor import Executor, executor_named
@@ -27,6 +25,7 @@ from autograph.graph.register import epoch, locked, merge
 from autograph.graph.tensor import Placeholder, Tensor, Variable, as_tensor, check_current
 from autograph.graph.update import check_updates
 from autograph.graph.updates import Update, Updates, as_updates
+from autograph.graph.writing import set_values
 from autograph.ops.guard import hold
 from autograph.passes.pipeline import FINISH, simplify
 from autograph.program.cache import Cache
@@ -134,7 +133,7 @@ class Function:
         self._bare = bare
         self._dtypes = [p.dtype for p in tick.inputs]
         self._domain = merge(v.register.domain for v in self.registers)
-        self._cache: Cache = Cache(self.name)
+        self._cache: Cache = Cache(self.name, [p.name for p in tick.inputs])
         self._root = self._domain
         skeleton = None if build_outputs is None else build_outputs(iter(range(output_count)))
         self._listed = isinstance(skeleton, list) and skeleton == list(range(output_count)) and not bare
@@ -170,7 +169,8 @@ class Function:
                                     why=f"its inputs are ({signature})", fix=NOTHING_CHANGED)  # fmt: skip
             for position, name in enumerate(self._names):
                 if name in named and self._names.count(name) > 1:
-                    raise FeedError(f"{self.name!r} has several inputs {name!r}", fix=f"give them by position\n  {NOTHING_CHANGED}")
+                    what = f"{self.name!r} has several inputs {name!r}"
+                    raise FeedError(what, why="give them by position", fix=NOTHING_CHANGED)
                 if position >= len(args) and name in named:
                     given.append(named[name])
                 elif position < len(args) and name in named:
@@ -271,6 +271,8 @@ class Function:
         heard between ticks; so is KeyboardInterrupt, which passes as it is.
         """
         choice("outputs", outputs, ("stack", "last"))
+        if operator.index(n) < (outputs == "last"):
+            raise ArgumentError(f"loop: {n!r} ticks", why="there is nothing to return", fix="at least one for outputs='last'")
         given = zip(self.tick.inputs, self._arranged(args, named), strict=True)
         feeds = [feeding.coerce(p, v, i) for i, (p, v) in enumerate(given)]
         stacked = [array.ndim == p.ndim + 1 for p, array in zip(self.tick.inputs, feeds, strict=True)]
@@ -282,18 +284,20 @@ class Function:
             try:
                 row = self._run([array[i] if many else array for array, many in zip(feeds, stacked, strict=True)])
             except Exception as error:
-                stopped = LoopError(f"tick {i} of {n} failed, after {i} were committed: {error}")
+                text = str(error).replace(NOTHING_CHANGED, "That tick changed no variable.")
+                stopped = LoopError(f"tick {i} of {n} failed, after {i} were committed: {text}")
                 stopped.committed = i
                 raise stopped from error
-            rows = [*rows, row] if outputs == "stack" and not rows else rows
             if outputs == "last":
-                rows = [row]
-            elif i:
-                rows.append(row)
-        if outputs == "last" and rows:
+                rows.clear()
+            rows.append(row)
+        if outputs == "last":
             results = rows[-1]
+        elif rows:
+            results = [np.stack(column) for column in zip(*rows, strict=True)]
         else:
-            results = [np.stack(column) for column in zip(*rows, strict=True)] or [np.empty(0)] * self._output_count
+            wanted = self.tick.outputs[: self._output_count]
+            results = [np.empty((0, *[size or 0 for size in o.shape]), o.dtype) for o in wanted]
         return self._packed(results)
 
     # state ------------------------------------------------------------------------------------------------------------
@@ -304,19 +308,7 @@ class Function:
 
     def restore(self, state: Mapping[Variable, Any]) -> None:
         """Write back what `state` gave, all or nothing. Raises ShapeError for an array that does not fit its register."""
-        writes = []
-        for variable, value in state.items():
-            array = np.asarray(value, variable.dtype)
-            if array.shape != variable.shape:
-                raise ShapeError(f"{variable.name!r} is {show_shape(variable.shape)}, got {show_shape(array.shape)}",
-                                 fix=NOTHING_CHANGED)  # fmt: skip
-            writes.append((np.copyto, variable, array))
-
-        def write() -> None:
-            steps = [(copy, v.register.home, array) for copy, v, array in writes]
-            deque(itertools.starmap(operator.call, steps), 0)
-
-        locked(merge([self._domain, *(v.register.domain for v in state)]), write)
+        set_values(state)
 
     def copy(self, swap: Mapping[Variable, Variable] | None = None, name: str | None = None) -> Function:
         """The same function over other registers: each key of `swap` replaced by its value, as input and as target."""
@@ -358,7 +350,13 @@ class Function:
     def __repr__(self) -> str:
         inputs = ", ".join(f"{p.name}: {p.type}" for p in self.tick.inputs)
         outputs = ", ".join(o.name for o in self.tick.outputs[: self._output_count]) or "None"
-        return f"<function {self.name}({inputs}) → {outputs}; {len(self.updates)} registers ← updates>"
+        prepared = len(self._cache.programs)
+        steps = f"; {len(self._program.text.steps)} steps" if self._program is not None else ""
+        registers = f"{len(self.updates)} register{'s' if len(self.updates) != 1 else ''} ← updates"
+        return f"function {self.name}({inputs}) → {outputs}      {registers}; prepared {prepared}×{steps}"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(repr(self))}</code>{self.updates._repr_html_()}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The flat form: a copy, in this process or another, owns registers of its own with the values of now."""
@@ -368,6 +366,10 @@ class Function:
         inputs = _numbered(self._inputs)
         outputs = None if self._build_outputs is None else self._build_outputs(iter(range(self._output_count)))
         return _rebuilt, (flat.flattened(parts), settings, shape, inputs, outputs)
+
+    def __deepcopy__(self, memo: Any) -> Function:
+        rebuild, parts = self.__reduce__()  # which are copies already
+        return rebuild(*parts)  # type: ignore[no-any-return]  # it gives a Function
 
 
 def _numbered(structure: Any) -> Any:

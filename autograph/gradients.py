@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, NoGradientRuleError, ShapeError
 from autograph.graph.graph import ancestors, descendants
 from autograph.graph.op import Kind
 from autograph.graph.tensor import Tensor, as_tensor
@@ -43,7 +43,12 @@ def gradients(
     seeds = _seeds(outputs, cotangents, isinstance(loss, Tensor))
     blocked = set(stop)
     order = ancestors(outputs, stop=blocked)
-    found = backward(order, dict_of_sums(zip(outputs, seeds, strict=True)), sources, blocked)
+    try:
+        found = backward(order, dict_of_sums(zip(outputs, seeds, strict=True)), sources, blocked)
+    except NoGradientRuleError as error:
+        names = ", ".join(repr(source.name) for source in sources)
+        losses = ", ".join(repr(output.name) for output in outputs)
+        raise NoGradientRuleError(f"between {losses} and {names}: {error}") from None
     results = [found.get(source) for source in sources]
     return results[0] if single else results
 
@@ -117,18 +122,19 @@ def backward(
 def flows(tensor: Tensor, g: Tensor, relevant: set[Tensor]) -> list[Tensor | None]:
     """The cotangents that `g` of `tensor` sends to those of its inputs that are relevant, each in its input's type."""
     op = tensor.op
-    if op.vjp is None or not any(source in relevant and source.type.is_float for source in tensor.inputs):
+    wanted = [source in relevant and source.type.is_float for source in tensor.inputs]
+    if op.vjp is None or not any(wanted):
         return [None] * len(tensor.inputs)
     terms = op.vjp(g, tensor, *tensor.inputs, **tensor.params)
     return [
-        None if term is None or source not in relevant or not source.type.is_float else _fitted(term, source)
-        for term, source in zip(terms, tensor.inputs, strict=True)
+        _fitted(term, source, tensor) if want and term is not None else None
+        for term, source, want in zip(terms, tensor.inputs, wanted, strict=True)
     ]
 
 
-def _fitted(term: Any, source: Tensor) -> Tensor:
-    """A cotangent in the dtype and shape of its tensor: summed where the tensor was broadcast."""
+def _fitted(term: Any, source: Tensor, tensor: Tensor) -> Tensor:
+    """A cotangent in the dtype and shape of its tensor: stretched where a rule was brief, summed where it broadcast."""
     g = cast(term, source.dtype)
-    if g.ndim < source.ndim or (g.ndim == source.ndim and not shapes_agree(g.shape, source.shape) and 1 in g.shape):
-        g = broadcast_like(g, source)
+    if g.ndim < source.ndim or (g.ndim == source.ndim and any(m == 1 != n for m, n in zip(g.shape, source.shape, strict=True))):
+        g = broadcast_like(g, tensor if tensor.op.kind is Kind.ELEMENTWISE else source)
     return sum_like(g, source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from autograph.errors import (
     nearest,
 )
 from autograph.graph.graph import ancestors, path, substitute
+from autograph.graph.origin import warn_user
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, as_tensor
 from autograph.graph.updates import Update, Updates
 from autograph.structure import is_nested
@@ -96,7 +96,7 @@ def check_used(placeholders: Sequence[Tensor], roots: list[Tensor], what_to_do: 
         if leaf not in read:
             text = f"inputs[{position}] {leaf.name!r} is read by no output and no update"
             if what_to_do == "warn":
-                warnings.warn(text, stacklevel=4)
+                warn_user(text)
             else:
                 raise ArgumentError(text, fix="remove it, or pass on_unused_input='ignore'", where=str(leaf.origin))
 

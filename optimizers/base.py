@@ -8,6 +8,7 @@ The pipeline of `get_updates` is fixed:
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -201,7 +202,9 @@ class Optimizer:
         updates = Updates([clock.tick() for clock in clocks], self._labels(clocks))
         if isinstance(loss, Tensor):
             what = loss.given_name or "loss"
-            updates.labels |= {g: f"∂{what}/∂{p.name}" for p, g in zip(params, raw, strict=True) if g.inputs}
+            shared = Counter(raw)
+            alone = {g: p.name for p, g in zip(params, raw, strict=True) if g.inputs and shared[g] == 1}
+            updates.labels |= {g: f"∂{what}/∂{name}" for g, name in alone.items()}
         for p, g in zip(params, found, strict=True):
             self._clock = self._clock_of[p]
             updates += self._step(p, g, self._slots.setdefault(p, {}), constraints.get(p, p.constraint))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph import ArgumentError, Variable
+from autograph import ArgumentError, Variable, set_values
 
 
 def named(registers: Iterable[Variable]) -> dict[str, Variable]:
@@ -33,5 +33,4 @@ def write_all(registers: Mapping[str, Variable], values: Sequence[Any]) -> None:
             problems.append(f"{name} ({register.name!r}) is {register.dtype}, got {array.dtype}")
     if problems:
         raise ArgumentError("; ".join(problems), why="nothing was changed", fix="pass arrays of these shapes and dtypes")
-    for register, array in zip(registers.values(), arrays, strict=True):
-        register.set_value(array)
+    set_values(zip(registers.values(), arrays, strict=True))

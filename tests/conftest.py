@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from autograph.graph import tensor
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 settings.register_profile("gate", derandomize=True, deadline=None, max_examples=50, database=None, suppress_health_check=SLOW)
 settings.register_profile("campaign", deadline=None, max_examples=2000, print_blob=True, suppress_health_check=SLOW)
 settings.load_profile("campaign" if os.environ.get("AUTOGRAPH_CAMPAIGN") else "gate")
+
+
+@pytest.fixture(autouse=True)
+def _graphs_of_other_tests_stay() -> Iterator[None]:
+    """`clear_session` in one test does not make the tensors of another's module stale."""
+    before = tensor._cleared[0]
+    yield
+    tensor._cleared[0] = before

@@ -29,7 +29,7 @@ from autograph.arrays import numpy_namespace
 from autograph.errors import AutographError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, evaluate, substitute
-from autograph.graph.op import REGISTRY, Op
+from autograph.graph.op import REGISTRY, Kind, Op
 from autograph.graph.tensor import Constant, Placeholder, Tensor, apply
 from autograph.tensor_type import DTYPES, TensorType
 from autograph.testing import GradientError, check_gradients
@@ -81,13 +81,14 @@ def mutations(op: Op, g: Tensor, y: Tensor, inputs: Sequence[Tensor], params: di
         yield Mutation("no rule", i)
         if i + 1 in live and inputs[i].shape == inputs[i + 1].shape:
             yield Mutation("swapped", i)
-        if _stretched(inputs[i], y):
+        broadcasts = op.kind in (Kind.ELEMENTWISE, Kind.CONTRACTION) or op.name.startswith("broadcast")
+        if broadcasts and _stretched(inputs[i], y):
             yield Mutation("unsummed", i)
         for place, node in enumerate(_inner(terms[i], g, y, inputs)):
             if node.op.name in ("add", "subtract"):
                 yield Mutation("dropped", i, place, number=1)
                 yield Mutation("dropped", i, place, number=2)
-            if node.op.name in EXCHANGEABLE:
+            if node.op.name in EXCHANGEABLE and _exchanged_shape(node) == node.shape:
                 yield Mutation("exchanged", i, place)
 
 
@@ -132,6 +133,13 @@ def _wrong_node(node: Tensor, mutation: Mutation) -> Tensor:
         return apply(node.op, b, a, **node.params)
     kept = a if mutation.number == 1 else (-b if node.op.name == "subtract" else b)
     return kept if kept.shape == node.shape else kept + 0 * node
+
+
+def _exchanged_shape(node: Tensor) -> Any:
+    try:
+        return node.op.infer(*[x.type for x in node.inputs[::-1]], **node.params).shape
+    except AutographError:
+        return None
 
 
 def _inner(term: Tensor, g: Tensor, y: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -258,6 +266,7 @@ def _verdict(op: Op, mutation: Mutation, sites: Sequence[Site]) -> Verdict:
             except GradientError as error:
                 kind = error.diagnosis.kind
                 named = wrong is None or kind in RIGHT[mutation.kind] | _also_true(right, wrong)
+                named = named or (mutation.kind == "exchanged" and kind == "term" and op.name not in EXCHANGEABLE)
                 return Verdict(op.name, mutation, "killed" if named else "misnamed", f"{kind}: {error}")
             return Verdict(op.name, mutation, "survived", f"shapes {[a.shape for a in site.case.arrays]}")
     return Verdict(op.name, mutation, "equivalent")

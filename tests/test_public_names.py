@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from autograph import backend
 
 ROOT = Path(__file__).resolve().parent.parent
 BUDGET = 0.060  # seconds beyond NumPy
-RUNS = 7
+RUNS = 12  # at most: the machine may be busy
 
 # Names of `keras/backend/__init__.py` (Keras 2.3.1) that come with convolutions, recurrence, CTC and sparse tensors.
 LATER = {
@@ -25,7 +26,23 @@ LATER = {
     *("depthwise_conv2d", "pool2d", "pool3d", "local_conv1d", "local_conv2d"),
     *("rnn", "map_fn", "foldl", "foldr", "ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"),
 }
-KERAS = set(["abs", "all", "any", "arange", "argmax", "argmin", "backend", "batch_dot", "batch_flatten", "batch_get_value", "batch_normalization", "batch_set_value", "bias_add", "binary_crossentropy", "cast", "cast_to_floatx", "categorical_crossentropy", "clip", "concatenate", "constant", "control_dependencies", "conv1d", "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose", "cos", "count_params", "ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse", "cumprod", "cumsum", "depthwise_conv2d", "dot", "dropout", "dtype", "eager", "elu", "epsilon", "equal", "eval", "exp", "expand_dims", "eye", "flatten", "floatx", "foldl", "foldr", "function", "gather", "get_uid", "get_value", "gradients", "greater", "greater_equal", "hard_sigmoid", "identity", "image_data_format", "in_test_phase", "in_top_k", "in_train_phase", "int_shape", "is_keras_tensor", "is_placeholder", "is_sparse", "is_tensor", "is_variable", "l2_normalize", "learning_phase", "less", "less_equal", "local_conv1d", "local_conv2d", "log", "logsumexp", "map_fn", "max", "maximum", "mean", "min", "minimum", "moving_average_update", "name_scope", "ndim", "normalize_batch_in_training", "normalize_data_format", "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "placeholder", "pool2d", "pool3d", "pow", "print_tensor", "prod", "random_binomial", "random_normal", "random_normal_variable", "random_uniform", "random_uniform_variable", "relu", "repeat", "repeat_elements", "reset_uids", "reshape", "resize_images", "resize_volumes", "reverse", "rnn", "round", "separable_conv1d", "separable_conv2d", "set_epsilon", "set_floatx", "set_image_data_format", "set_learning_phase", "set_value", "shape", "sigmoid", "sign", "sin", "size", "slice", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "spatial_2d_padding", "spatial_3d_padding", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "sum", "switch", "symbolic", "tanh", "temporal_padding", "tile", "to_dense", "transpose", "truncated_normal", "update", "update_add", "update_sub", "var", "variable", "zeros", "zeros_like"])
+KERAS = frozenset(re.findall(r"\w+", """
+abs all any arange argmax argmin backend batch_dot batch_flatten batch_get_value batch_normalization batch_set_value
+bias_add binary_crossentropy cast cast_to_floatx categorical_crossentropy clip concatenate constant
+control_dependencies conv1d conv2d conv2d_transpose conv3d conv3d_transpose cos count_params ctc_batch_cost ctc_decode
+ctc_label_dense_to_sparse cumprod cumsum depthwise_conv2d dot dropout dtype eager elu epsilon equal eval exp
+expand_dims eye flatten floatx foldl foldr function gather get_uid get_value gradients greater greater_equal
+hard_sigmoid identity image_data_format in_test_phase in_top_k in_train_phase int_shape is_keras_tensor is_placeholder
+is_sparse is_tensor is_variable l2_normalize learning_phase less less_equal local_conv1d local_conv2d log logsumexp
+map_fn max maximum mean min minimum moving_average_update name_scope ndim normalize_batch_in_training
+normalize_data_format not_equal one_hot ones ones_like permute_dimensions placeholder pool2d pool3d pow print_tensor
+prod random_binomial random_normal random_normal_variable random_uniform random_uniform_variable relu repeat
+repeat_elements reset_uids reshape resize_images resize_volumes reverse rnn round separable_conv1d separable_conv2d
+set_epsilon set_floatx set_image_data_format set_learning_phase set_value shape sigmoid sign sin size slice softmax
+softplus softsign sparse_categorical_crossentropy spatial_2d_padding spatial_3d_padding sqrt square squeeze stack std
+stop_gradient sum switch symbolic tanh temporal_padding tile to_dense transpose truncated_normal update update_add
+update_sub var variable zeros zeros_like
+"""))  # fmt: skip
 
 
 @pytest.mark.parametrize("module", [autograph, backend], ids=lambda module: module.__name__)
@@ -96,5 +113,9 @@ def seconds(statement: str) -> float:
 
 @pytest.mark.parametrize("statement", ["import autograph", "from autograph import backend", "import optimizers"])
 def test_importing_costs_little_beyond_numpy(statement: str) -> None:
-    best = min(seconds(statement) for _ in range(RUNS))
-    assert best < BUDGET, f"{statement}: {1e3 * best:.1f} ms"
+    best = float("inf")
+    for _ in range(RUNS):
+        best = min(best, seconds(statement))
+        if best < BUDGET:
+            return
+    pytest.fail(f"{statement}: {1e3 * best:.1f} ms beyond NumPy, at best of {RUNS} runs")

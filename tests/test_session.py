@@ -122,7 +122,7 @@ def test_eval_of_leaves_and_expressions() -> None:
     x, v = placeholder((None,), name="x"), variable([1.0, 2.0])
     assert ag.eval(v).tolist() == [1, 2] and ag.eval(v * 2).tolist() == [2, 4]
     assert ag.eval(3) == 3 and ag.eval([1.5, 2]).tolist() == [1.5, 2]
-    assert ag.eval(v + x, {x: [1, 1]}).tolist() == [2, 3] and ag.eval(v, {v * 1: 0}).tolist() == [1, 2]
+    assert ag.eval(v + x, {x: [1, 1]}).tolist() == [2, 3] and ag.eval(v, {v * 1: [0, 0]}).tolist() == [1, 2]
     assert ag.eval(x, {x: [5]}).tolist() == [5]
     assert ag.eval(placeholder((), default=4)) == 4
 

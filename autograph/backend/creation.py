@@ -48,7 +48,7 @@ def _filled(value: int, shape: Any, dtype: npt.DTypeLike | None, name: str | Non
     kind = as_dtype(dtype)
     known, rest = sizes_of(shape, "ones" if value else "zeros", free=False)
     if rest is None:
-        return variable(np.full(known, value, kind), kind, name)  # type: ignore[arg-type]  # every size is known
+        return variable(np.full(known, value, kind), kind, name)
     return scoped(movement.broadcast_to(Constant(np.array(value, kind)), shape), name)
 
 

@@ -41,7 +41,7 @@ class Function:
         value that does not fit its input; then no variable has changed.
         """
         if inputs.__class__ is list or inputs.__class__ is tuple:
-            return self.compiled(*inputs)  # type: ignore[no-any-return]  # it was built to give a list
+            return self.compiled(*inputs)
         raise self._misused(inputs)
 
     def _misused(self, inputs: Any) -> FeedError:

@@ -15,6 +15,7 @@ from autograph.ops.comparison import isfinite, logical_and
 from autograph.ops.elementwise import cast, rsqrt, square
 from autograph.ops.gathering import index_tensor
 from autograph.ops.reduction import Axis
+from autograph.ops.shape import size_of
 from autograph.tensor_type import normalize_axes, normalize_axis
 
 __all__ = [
@@ -92,7 +93,8 @@ def _moved(x: Tensor, beta: Tensor | None) -> Tensor:
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:
     """`x` plus a bias of each channel, or of each place and channel. In the shape of `x`.
 
-    bias          a vector, one number a channel; or a tensor of the shape of a sample, its channels last
+    bias          a vector, one number a channel; or a tensor with the sizes of a sample, those of space first. With
+                  channels first its elements are laid out anew in the sizes (channels, space…), as Keras does it.
     data_format   where the channels of `x` stand, if `x` has rank 3 or more
 
     Raises ArgumentError (a ValueError) for another rank of the bias.
@@ -107,7 +109,8 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:
         return values + added
     if added.ndim == 1:
         return values + movement.expand_dims_at(added, tuple(range(1, values.ndim - 1)))
-    return values + movement.moveaxis(added, -1, 0)
+    order = [added.ndim - 1, *range(added.ndim - 1)]
+    return values + movement.reshape(added, [size_of(added, axis) for axis in order])
 
 
 def dropout(x: Any, level: float, noise_shape: Sequence[Any] | None = None, seed: int | None = None) -> Tensor:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import operator
-from collections import deque
 from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
@@ -15,12 +12,13 @@ import numpy.typing as npt
 from autograph import evaluation
 from autograph.backend.naming import scoped, unique
 from autograph.backend.operands import tensor
-from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from autograph.function import function
 from autograph.graph import tensor as leaves
 from autograph.graph.register import locked, merge
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, array_of, cast_literal
 from autograph.graph.updates import Update, Updates
+from autograph.graph.writing import set_values
 from autograph.ops import barriers
 from autograph.ops import shape as sizes
 from autograph.tensor_type import Shape, as_dtype, as_shape, show_shape
@@ -48,7 +46,6 @@ __all__ = [
     "variable",
 ]
 
-_NOTHING = "none of the variables was changed"
 
 # leaves --------------------------------------------------------------------------------------------------------------
 
@@ -92,7 +89,7 @@ def _laid_out(array: np.ndarray[Any, Any], shape: Shape) -> np.ndarray[Any, Any]
     count = prod(shape)  # type: ignore[arg-type]  # None was excluded
     if array.size not in (1, count):
         raise ShapeError(f"constant: {array.size} numbers do not fill {show_shape(shape)}, which holds {count}")
-    return np.full(shape, array) if array.size == 1 else array.reshape(shape)  # type: ignore[arg-type]
+    return np.full(shape, array) if array.size == 1 else array.reshape(shape)
 
 
 def placeholder(
@@ -229,15 +226,4 @@ def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
 
     Raises ShapeError or DTypeError for a value that does not fit, and then nothing was changed.
     """
-    pairs = [(_registered(x, "batch_set_value"), np.asarray(value)) for x, value in tuples]
-    for x, array in pairs:
-        if array.shape != x.shape:
-            raise ShapeError(f"{x.name!r} is {show_shape(x.shape)}, got {show_shape(array.shape)}", why=_NOTHING)
-        if not np.can_cast(array.dtype, x.dtype, "same_kind"):
-            raise DTypeError(f"{x.name!r} is {x.dtype}, got {array.dtype}", why=_NOTHING, fix="convert it with astype first")
-
-    def write() -> None:
-        steps = [(np.copyto, x.register.home, array.astype(x.dtype)) for x, array in pairs]
-        deque(itertools.starmap(operator.call, steps), 0)
-
-    locked(merge([x.register.domain for x, _ in pairs]), write)
+    set_values([(_registered(x, "batch_set_value"), value) for x, value in tuples])

@@ -48,7 +48,7 @@ def consumers(order: Iterable[Tensor]) -> dict[Tensor, list[Tensor]]:
     return readers
 
 
-def substitute(outputs: Iterable[Tensor], replacements: Mapping[Tensor, Tensor]) -> list[Tensor]:
+def substitute(outputs: Iterable[Tensor], replacements: Mapping[Any, Tensor]) -> list[Tensor]:
     """`outputs` as they would be, had each key of `replacements` been its value. What does not change is shared."""
     outputs = list(outputs)
     done: dict[Tensor, Tensor] = dict(replacements)

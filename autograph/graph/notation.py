@@ -19,6 +19,7 @@ class Notation(NamedTuple):
     latex_needs: tuple[int, ...] | None = None  # where they differ, as in fractions
 
 
+_TO_THE = Notation("{0}^{1}", "{{{0}}}^{{{1}}}", POWER, (ATOM, ATOM), (ATOM, ANY))
 _PLUS = Notation("{0} + {1}", "{0} + {1}", SUM, (SUM, SUM))
 _TIMES = Notation("{0}·{1}", r"{0} \cdot {1}", PRODUCT, (PRODUCT, PRODUCT))
 _OVER = Notation("{0}/{1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, (PRODUCT, UNARY), (ANY, ANY))
@@ -40,7 +41,8 @@ FORMS: dict[str, Notation] = {
     "floor_divide": Notation("⌊{0}/{1}⌋", r"\lfloor {0} / {1} \rfloor", ATOM, (PRODUCT, UNARY)),
     "mod": Notation("{0} mod {1}", r"{0} \bmod {1}", PRODUCT, (UNARY, UNARY)),
     "matmul": Notation("{0} @ {1}", r"{0} \, {1}", PRODUCT, (PRODUCT, UNARY)),
-    "power": Notation("{0}^{1}", "{{{0}}}^{{{1}}}", POWER, (ATOM, ATOM), (ATOM, ANY)),
+    "power": _TO_THE,
+    "integer_power": _TO_THE,
     "square": Notation("{0}²", "{{{0}}}^2", POWER, (ATOM,)),
     "sqrt": Notation("√{0}", r"\sqrt{{{0}}}", UNARY, (ATOM,), (ANY,)),
     "rsqrt": Notation("1/√{0}", r"\frac{{1}}{{\sqrt{{{0}}}}}", PRODUCT, (ATOM,), (ANY,)),
@@ -66,9 +68,11 @@ FORMS: dict[str, Notation] = {
 }
 
 # Ops that change how a tensor is held and not what it means: a formula shows their first input in their place.
-TRANSPARENT = frozenset({"cast", "broadcast_like", "reshape_like", "expand_dims", "stop_gradient", "identity"})
+TRANSPARENT = frozenset(
+    {"broadcast_like", "broadcast_to", "broadcast_to_sizes", "cast", "expand_dims", "identity", "reshape_like", "stop_gradient"}
+)
 # Ops whose further inputs lend their shape alone.
-SHAPED_LIKE = frozenset({"sum_like", "zeros_like", "ones_like"})
+SHAPED_LIKE = frozenset({"sum_like"})
 
 _SUPERSCRIPTS = str.maketrans("0123456789abcdefghijklmnoprstuvwxyz−", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ⁻")
 _RAISABLE = re.compile(r"−?[0-9]{1,3}|[a-pr-z]")

@@ -23,6 +23,7 @@ class Kind(Enum):
     RANDOM = "random"  # a pure function of a counter register
     SHAPE = "shape"  # reads the sizes of its inputs only
     CONTROL = "control"  # holds a graph
+    CUSTOM = "custom"  # a user's: nothing is known of it
 
 
 Operands = Callable[[Sequence[TensorType]], Sequence[DType | None]]

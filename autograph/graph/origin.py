@@ -6,7 +6,8 @@ import functools
 import os
 import sys
 import threading
-from types import CodeType
+import warnings
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -77,7 +78,7 @@ def here() -> Origin:
     """The innermost frame that is not autograph's own, or what is credited."""
     if _credited.origin is not None:
         return _credited.origin
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
         inside = _inside.get(code)
@@ -85,5 +86,11 @@ def here() -> Origin:
             inside = _inside[code] = code.co_filename.startswith(_INSIDE)
         if not inside:
             return Origin(code, frame.f_lasti)
-        frame = frame.f_back  # type: ignore[assignment]  # the outermost frame has none: the loop ends
+        frame = frame.f_back
     return UNKNOWN
+
+
+def warn_user(message: str) -> None:
+    """A UserWarning at the user's line, whatever stands between."""
+    origin = here()
+    warnings.warn_explicit(message, UserWarning, origin.code.co_filename if origin.code else "autograph", origin.line)

@@ -6,6 +6,7 @@ its name. A subexpression that is read several times is written once, behind "wh
 
 from __future__ import annotations
 
+import html
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -170,7 +171,7 @@ def _compound(tensor: Tensor, operands: list[_Piece], style: _Style) -> _Piece:
         shown = rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}" if style.latex else name.removesuffix("_like")
         return _Piece(shown + style.parenthesised(", ".join(arguments)), ATOM)
     needs = form.latex_needs if style.latex and form.latex_needs else form.needs
-    if name == "power" and not style.latex:
+    if name in ("power", "integer_power") and not style.latex:
         return _Piece(raised(_fitted(operands[0], ATOM, style), operands[1].text), form.binds)
     texts = [_fitted(piece, need, style) for piece, need in zip(operands, needs, strict=True)]
     minus = "-" if style.latex else "−"
@@ -263,3 +264,17 @@ def _quoted(*lines: str) -> str:
     """Lines of text as one string of dot."""
     printable = ["".join(c if c.isprintable() else " " for c in line) for line in lines]
     return '"' + "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in printable) + '"'
+
+
+def _repr_html(tensor: Tensor) -> str:
+    return f"<code>{html.escape(summary(tensor))}</code>"
+
+
+def _repr_latex(tensor: Tensor) -> str:
+    return f"$\\displaystyle {latex(tensor, limit=12)}$"
+
+
+# Tensors are told here how to show themselves: what a formula is, they need not know.
+Tensor.__repr__ = summary  # type: ignore[assignment, method-assign]
+Tensor._repr_html_ = _repr_html  # type: ignore[attr-defined]
+Tensor._repr_latex_ = _repr_latex  # type: ignore[attr-defined]

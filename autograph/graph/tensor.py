@@ -20,7 +20,6 @@ from autograph.tensor_type import (
     TensorType,
     as_dtype,
     as_shape,
-    float_dtype,
     show_shape,
 )
 
@@ -135,9 +134,6 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         return _index(self, index)
 
-    def __repr__(self) -> str:
-        return f"<Tensor {self.name}: {self.type}>"
-
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise ArgumentTypeError(
             f"{self.name!r} cannot be pickled alone", fix="pickle the function, or save variables by a checkpoint"
@@ -165,6 +161,13 @@ class Tensor:
     __matmul__: Callable[..., Tensor]
     __neg__: Callable[..., Tensor]
     __abs__: Callable[..., Tensor]
+    __rfloordiv__: Callable[..., Tensor]
+    __rmod__: Callable[..., Tensor]
+    __rmatmul__: Callable[..., Tensor]
+    __and__: Callable[..., Tensor]
+    __or__: Callable[..., Tensor]
+    __xor__: Callable[..., Tensor]
+    __invert__: Callable[..., Tensor]
     __lt__: Callable[..., Tensor]
     __le__: Callable[..., Tensor]
     __gt__: Callable[..., Tensor]
@@ -223,6 +226,10 @@ class Variable(Tensor):
 
     def set_value(self, value: npt.ArrayLike) -> None:
         """Replace the value, all or nothing. Raises ShapeError or DTypeError, and then nothing was changed."""
+        self.register.write(self.fitted(value))
+
+    def fitted(self, value: npt.ArrayLike) -> np.ndarray[Any, Any]:
+        """`value` as an array that the register can hold. Raises ShapeError or DTypeError."""
         array = np.asarray(value)
         if array.shape != self.shape:
             hint = "transposed? pass `.T`" if array.shape == self.shape[::-1] else "build a variable of that shape"
@@ -236,10 +243,7 @@ class Variable(Tensor):
             raise DTypeError(
                 f"{self.name!r} is {self.dtype}, got {array.dtype}", fix="convert the value with astype first"
             )
-        self.register.write(array.astype(self.dtype))
-
-    def __repr__(self) -> str:
-        return f"<Variable {self.name}: {self.type}>"
+        return array.astype(self.dtype)
 
 
 def _brief(value: object) -> str:
@@ -292,19 +296,19 @@ def apply(op: Op, *operands: Any, **params: Any) -> Tensor:
 
     Raises what `infer` raises, with the op's name in front and each input's origin behind.
     """
-    inputs = [x if isinstance(x, Tensor) or x.__class__ in _NUMBERS else as_tensor(x) for x in operands]
+    given: list[Any] = [x if isinstance(x, Tensor) or x.__class__ in _NUMBERS else as_tensor(x) for x in operands]
     try:
-        wanted = op.operands([_NUMBERS[x.__class__] if x.__class__ in _NUMBERS else x.type for x in inputs])
+        wanted = op.operands([_NUMBERS[x.__class__] if x.__class__ in _NUMBERS else x.type for x in given])
         for i, dtype in enumerate(wanted):
-            x = inputs[i]
+            x = given[i]
             if not isinstance(x, Tensor):
-                inputs[i] = _number_constant(x, dtype)
+                given[i] = _number_constant(x, dtype)
             elif dtype is not None and x.type.dtype is not dtype:
-                inputs[i] = cast_literal(x, dtype)
-        inputs = tuple(inputs)
+                given[i] = cast_literal(x, dtype)
+        inputs: tuple[Tensor, ...] = tuple(given)
         inferred = op.infer(*[x.type for x in inputs], **params)
     except AutographError as error:
-        raise _told_of(error, op, inputs) from None
+        raise _told_of(error, op, given) from None
     cleared = _cleared[0][0]
     for x in inputs:
         if x.number <= cleared:
@@ -317,7 +321,7 @@ _NUMBERS: dict[type, TensorType] = {  # literals that need no array to be typed
 }
 
 
-def _number_constant(number: bool | int | float, dtype: DType | None) -> Constant:
+def _number_constant(number: bool | int | float, dtype: DType | None) -> Tensor:
     """A Python number as a constant of `dtype`; a weak one of its own where None."""
     if dtype is None or (dtype.kind in "iu" and not isinstance(number, bool)):
         weak = as_tensor(number)
@@ -369,8 +373,8 @@ def placeholder(
 def constant(value: Any, dtype: npt.DTypeLike | None = None) -> Constant:
     """A tensor with a known value; floats take floatx unless `dtype` is given."""
     array = array_of(value, dtype)
-    return Constant(array.astype(float_dtype([TensorType(array.dtype, ())])) if dtype is None and array.dtype.kind == "f"
-                    and not isinstance(value, np.ndarray | np.generic) else array)
+    literal = dtype is None and array.dtype.kind == "f" and not isinstance(value, np.ndarray | np.generic)
+    return Constant(array.astype(as_dtype(None)) if literal else array)
 
 
 def variable(value: Any, dtype: npt.DTypeLike | None = None, name: str | None = None, constraint: Any = None) -> Variable:
@@ -406,7 +410,7 @@ def _index(tensor: Tensor, index: Any) -> Tensor:
 def set_indexing(function: Callable[[Tensor, Any], Tensor]) -> None:
     """Let `tensor[index]` call `function`."""
     global _index
-    _index = function
+    _index = function  # type: ignore[assignment]  # a function for a function
 
 
 _OPERATORS = {

@@ -6,7 +6,6 @@ the tick, in terms of what all registers held before it.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, SupportsIndex
 
@@ -16,7 +15,7 @@ from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, Shape
 from autograph.graph.graph import substitute
 from autograph.graph.notation import latex_name
 from autograph.graph.op import REGISTRY, Kind
-from autograph.graph.origin import here
+from autograph.graph.origin import warn_user
 from autograph.graph.show import formula, latex
 from autograph.graph.tensor import Tensor, Variable, apply
 from autograph.graph.update import Update, check_type, check_updates, new_value, read_item, read_items
@@ -56,7 +55,7 @@ class Updates(list[Any]):
     # a list that stays Updates -------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Updates:
-        if not isinstance(other, list | tuple | Mapping):
+        if not isinstance(other, list | tuple | Mapping | Tensor):
             return NotImplemented
         return Updates([*self, *read_items(other)], {**_labels(other), **self.labels})
 
@@ -74,7 +73,8 @@ class Updates(list[Any]):
     def extend(self, pairs: Iterable[Any]) -> None:
         """Append each pair."""
         super().extend(read_items(pairs))
-        self.labels = {**_labels(pairs), **self.labels}
+        for tensor, label in _labels(pairs).items():
+            self.labels.setdefault(tensor, label)
 
     def append(self, pair: Any) -> None:
         """Append a pair."""
@@ -110,12 +110,16 @@ class Updates(list[Any]):
         second = Updates(later)
         new = self._next_values()
         second._next_values()
-        moved = iter(substitute([item.value if isinstance(item, Update) else item for item in second], new))
+        labelled = [tensor for tensor in second.labels if tensor.inputs]
+        values = [item.value if isinstance(item, Update) else item for item in second]
+        images = substitute([*labelled, *values], new)
+        labels = {image: second.labels[tensor] for tensor, image in zip(labelled, images, strict=False)}
+        moved = iter(images[len(labelled) :])
         second[:] = [Update(i.variable, next(moved)) if isinstance(i, Update) else next(moved) for i in second]
         last = {item.variable: item for item in second if isinstance(item, Update)}
         first = [last.get(item.variable, item) if isinstance(item, Update) else item for item in self]
         rest = [item for item in second if not (isinstance(item, Update) and item.variable in new)]
-        return Updates(first + rest, {**second.labels, **self.labels})
+        return Updates(first + rest, {**labels, **second.labels, **self.labels})
 
     def when(self, condition: Any) -> Updates:
         """These updates if `condition` is true; else every register holds its value, and nothing is computed.
@@ -234,17 +238,14 @@ def as_updates(pairs: Iterable[Any] | Mapping[Any, Any] | None) -> tuple[Updates
     kept = Updates([item for item in updates if isinstance(item, Update)], updates.labels)
     kept._next_values()
     for position, item in plain.items():
-        _warn(
+        warn_user(
             f"updates[{position}] is the tensor {item.describe()}, no pair: it is evaluated and changes nothing; "
             "did you mean `optimizer.get_updates(loss, params)`?"
         )
     return kept, list(plain.values())
 
 
-def _warn(message: str) -> None:
-    """A warning at the user's line."""
-    origin = here()
-    warnings.warn_explicit(message, UserWarning, origin.code.co_filename if origin.code else "autograph", origin.line)
+
 
 
 def _labels(pairs: object) -> dict[Tensor, str]:

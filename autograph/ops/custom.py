@@ -137,7 +137,7 @@ def custom_op(
         raise ArgumentError(f"custom_op {name!r}: the engine has an op of that name", fix="give yours another name")
     rule = _Rule(name, vjp) if vjp is not None else _NoRule(name) if differentiable else None
     typed = infer or _broadcast
-    op = CustomOp(name, Kind.CONTRACTION, typed, _Checked(name, eval, typed), rule, promoted, raises=True, doc=doc)
+    op = CustomOp(name, Kind.CUSTOM, typed, _Checked(name, eval, typed), rule, promoted, raises=True, doc=doc)
 
     def function(*inputs: Any, **params: Any) -> Tensor:
         if not inputs:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from autograph.errors import ArgumentTypeError
 from autograph.graph.op import Kind, Op, Operands, promoted, register
 from autograph.graph.tensor import Tensor, apply
 from autograph.tensor_type import DTYPES, DType, TensorType, broadcast_shapes
@@ -45,7 +46,11 @@ def elementwise(
 
     op = register(Op(name, Kind.ELEMENTWISE, infer, eval, vjp, operands, raises=raises, doc=doc))
 
+    count = len(inputs.split())
+
     def function(*arguments: Any) -> Tensor:
+        if len(arguments) != count:
+            raise ArgumentTypeError(f"{name} takes {count} arguments ({inputs}), got {len(arguments)}")
         return apply(op, *arguments)
 
     return named(function, name, doc, inputs)

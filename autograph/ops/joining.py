@@ -319,7 +319,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     if axis is None:
         return reshape_like(roll(flatten(tensor), shift, 0), tensor)
     axes = [normalize_axis(a, tensor.ndim) for a in ((axis,) if isinstance(axis, int | np.integer) else axis)]
-    shifts = [shift] * len(axes) if np.ndim(shift) == 0 else list(shift)  # type: ignore[arg-type, list-item]
+    shifts: list[Any] = [shift] * len(axes) if np.ndim(shift) == 0 else list(shift)  # type: ignore[arg-type]
     if len(shifts) != len(axes) or not all(isinstance(s, int | np.integer) for s in shifts):
         raise ArgumentError(f"roll: shifts {shift!r} for axes {axis!r}", fix="pass one whole number for each axis")
     normalize_axes(axes, tensor.ndim)

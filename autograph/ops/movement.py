@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograph.errors import AxisError, ShapeError
-from autograph.graph.op import Kind, Op, as_given, register
+from autograph.graph.op import REGISTRY, Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Tensor, apply, as_tensor
 from autograph.ops.shape import sizes_of, source_of_sizes
 from autograph.tensor_type import (
@@ -330,12 +330,17 @@ def stretched(x: TensorType, shape: Shape) -> TensorType:
     return TensorType(x.dtype, tuple(sizes))
 
 
+def _summed_back(g: Tensor, x: Tensor) -> Tensor:
+    """The cotangent of what `x` was stretched to, as one of `x`: found by name, for `sum_like` stands on this file."""
+    return g if g.shape == x.shape and x.type.is_static else apply(REGISTRY["sum_like"], g, x)
+
+
 _BROADCAST_TO = register(Op(
     "broadcast_to",
     kind=Kind.MOVEMENT,
     infer=stretched,
     eval=lambda xp, x, shape: xp.broadcast_to(x, shape),
-    vjp=lambda g, y, x, shape: (g,),
+    vjp=lambda g, y, x, shape: (_summed_back(g, x),),
     operands=as_given,
     specialize=lambda inputs, params: inputs[0] if inputs[0].shape == params["shape"] else None,
     doc="x broadcast to `shape`.",
@@ -346,7 +351,7 @@ _BROADCAST_TO_SIZES = register(Op(
     kind=Kind.MOVEMENT,
     infer=lambda x, sizes, shape: stretched(x, shape),
     eval=lambda xp, x, sizes, shape: xp.broadcast_to_sizes(x, sizes),
-    vjp=lambda g, y, x, sizes, shape: (g, None),
+    vjp=lambda g, y, x, sizes, shape: (_summed_back(g, x), None),
     operands=as_given,
     specialize=lambda inputs, params: _to_constant_sizes(broadcast_to, *inputs),
     doc="As broadcast_to, to the sizes that a vector holds; `shape` is what is known of them.",
@@ -373,7 +378,7 @@ _BROADCAST_LIKE = register(Op(
     kind=Kind.MOVEMENT,
     infer=lambda x, like: stretched(x, like.shape),
     eval=lambda xp, x, like: xp.broadcast_to(x, like.shape),
-    vjp=lambda g, y, x, like: (g, None),
+    vjp=lambda g, y, x, like: (_summed_back(g, x), None),
     operands=as_given,
     specialize=lambda inputs, params: broadcast_like(*inputs),
     doc="x broadcast to the shape of `like`.",
@@ -381,7 +386,7 @@ _BROADCAST_LIKE = register(Op(
 
 
 def broadcast_like(x: Tensor, like: Tensor) -> Tensor:
-    """`x` broadcast to the shape of `like`; its cotangent is summed back by `gradients`.
+    """`x` broadcast to the shape of `like`.
 
     Raises ShapeError where `x` does not stretch to it.
     """
@@ -399,7 +404,7 @@ _STRETCH = register(Op(
     kind=Kind.MOVEMENT,
     infer=lambda x, times: stretched(x, _aims(x.shape, times)),
     eval=lambda xp, x, times: xp.broadcast_to(x, _aims(x.shape, times)),
-    vjp=lambda g, y, x, times: (g,),
+    vjp=lambda g, y, x, times: (_summed_back(g, x),),
     operands=as_given,
     specialize=lambda inputs, params: broadcast_to(inputs[0], _aims(inputs[0].shape, params["times"])),
     doc="x with axes of size 1 broadcast to the sizes in `times`, the others (None) as they are.",

@@ -9,7 +9,7 @@ import numpy as np
 from autograph.graph.graph import ancestors
 from autograph.graph.op import Kind, op_named
 from autograph.graph.tensor import Constant, Tensor, apply, node
-from autograph.ops.elementwise import divide, multiply
+from autograph.ops.elementwise import divide, multiply, negative
 from autograph.passes.bounds import bounds, is_finite
 from autograph.passes.rewrite import Rules, is_number
 
@@ -36,7 +36,7 @@ def over_one(x: Tensor) -> Tensor:
     return x
 
 
-@algebra.rule(lambda x: -(-x))
+@algebra.rule(lambda x: negative(negative(x)))
 def twice_negated(x: Tensor) -> Tensor:
     return x
 

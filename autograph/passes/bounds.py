@@ -49,7 +49,7 @@ def _sum(tensor: Tensor, x: Interval) -> Interval:
     sizes = [source.shape[axis] for axis in tensor.params["axis"]]
     if any(size is None or size == 0 for size in sizes):
         return ANY if x[0] < 0 else (0.0, math.inf)
-    count = math.prod(sizes)  # type: ignore[arg-type]  # none is None
+    count = math.prod(sizes)
     low = x[0] * count if x[0] != 0 else 0.0
     high = x[1] * count if x[1] != 0 else 0.0
     if source.op.name == "exp":

@@ -17,15 +17,20 @@ LARGEST = 4096  # elements; what is larger is cheaper to compute than to keep
 
 def folded(tensor: Tensor) -> Tensor:
     """A constant where all inputs are constants and the result is small; else the tensor itself."""
-    if not tensor.inputs or tensor.op.kind in (Kind.RANDOM, Kind.CONTROL) or tensor.op.raises:
+    if not tensor.inputs or tensor.op.kind in (Kind.RANDOM, Kind.CONTROL, Kind.CUSTOM):
         return tensor
     if not all(isinstance(source, Constant) for source in tensor.inputs):
         return tensor
     count = element_count(tensor.shape)
     if count is None or count > LARGEST:
         return tensor
-    with np.errstate(all="ignore"):
-        value = tensor.evaluate(numpy_namespace, [source.evaluate(numpy_namespace, []) for source in tensor.inputs])
+    try:
+        with np.errstate(all="ignore"):
+            value = tensor.evaluate(numpy_namespace, [source.evaluate(numpy_namespace, []) for source in tensor.inputs])
+    except Exception:
+        if tensor.op.raises:  # then it is for the tick to say so, where it may be guarded
+            return tensor
+        raise
     return Constant(np.array(value, tensor.dtype), origin=tensor.origin)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
+
+from autograph.graph.origin import warn_user
 
 LIMIT = 256 * 2**20  # bytes of scratch that the programs of one function may ask for together
 COUNT = 64  # programs
@@ -14,8 +16,9 @@ _THRASH = 32  # evictions before the warning
 class Cache:
     """Programs of one function, bounded in bytes and in number."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, inputs: Sequence[str]) -> None:
         self.name = name
+        self.inputs = inputs
         self.programs: OrderedDict[Any, Any] = OrderedDict()
         self.nbytes = 0
         self.evicted = 0
@@ -40,13 +43,12 @@ class Cache:
 
     def _warn(self, old: Any, new: Any) -> None:
         changing = [
-            f"axis {axis} of input {i} ({a[axis]}, {b[axis]}, …)"
-            for i, (a, b) in enumerate(zip(old, new, strict=True))
+            f"axis {axis} of input {name!r} ({a[axis]}, {b[axis]}, …)"
+            for name, a, b in zip(self.inputs, old, new, strict=True)
             for axis in range(min(len(a), len(b)))
             if a[axis] != b[axis]
         ]
-        warnings.warn(
+        warn_user(
             f"{self.name!r} was prepared for {self.evicted + len(self.programs)} different shapes: "
-            f"{', '.join(changing) or 'ranks'} keeps changing. Pad it to a few sizes.",
-            stacklevel=6,
+            f"{', '.join(changing)} keeps changing. Pad it to a few sizes."
         )

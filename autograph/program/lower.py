@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
 from autograph.graph.graph import ancestors
@@ -80,7 +81,7 @@ def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
             with credit(tensor.origin):
                 special = tensor.op.specialize(inputs, tensor.params)
             if special is not None:
-                return special
+                return cast(Tensor, special)
         same = inputs == tensor.inputs and tensor.type.is_static
         result = tensor if same else rebuilt(tensor, inputs)
     except AutographError as error:

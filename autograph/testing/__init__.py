@@ -25,10 +25,10 @@ __all__ = [
 ]
 
 _ON_HYPOTHESIS = {
-    "RandomGraph": "autograph.testing.graphs",
+    "RandomGraph": "autograph.testing.random_graphs",
     "functions": "autograph.testing.strategies",
     "gradient_property": "autograph.testing.strategies",
-    "graphs": "autograph.testing.graphs",
+    "graphs": "autograph.testing.random_graphs",
     "tensors": "autograph.testing.strategies",
     "updates": "autograph.testing.strategies",
 }

@@ -178,7 +178,7 @@ def _direction(subject: Subject, i: int, g: Array, which: int, rng: np.random.Ge
     v = signed(rng, x.shape) * reach(x)
     size = np.abs(np.where(np.isfinite(g), g, 0.0))
     if which and size.any():
-        weights = 1 / np.maximum(size, 1e-3 * size.max())
+        weights = 1 / np.maximum(size / size.max(), 1e-3)
         v = signed(rng, x.shape) * weights / np.max(weights / reach(x))
     return v
 

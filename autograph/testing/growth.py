@@ -9,17 +9,16 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from autograph import ops
+import autograph
+from autograph.arrays import numpy_namespace
 from autograph.graph.graph import ancestors
 from autograph.graph.op import Kind
-from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, node
+from autograph.graph.tensor import Constant, Tensor, Variable, node
 from autograph.ops.elementwise import cast
-from autograph.tensor_type import TensorType
 
 LIMIT = 1e3  # magnitudes above are squashed, so that float16 and long products stay finite
 MOST = 600  # elements of a tensor
@@ -28,13 +27,7 @@ Grown = tuple[Tensor, float] | None
 Move = Callable[["Growth"], Grown]
 
 
-def _public_functions() -> dict[str, Callable[..., Any]]:
-    """The functions of `autograph.ops` by name."""
-    modules = [import_module(f"autograph.ops.{name}") for name in ops.__all__]
-    return {name: getattr(module, name) for module in modules for name in getattr(module, "__all__", ())}
-
-
-OPS = _public_functions()
+OPS: dict[str, Callable[..., Any]] = vars(autograph)  # by name, so that the tables below read as lists of names
 
 
 class Growth:
@@ -42,20 +35,21 @@ class Growth:
 
     def __init__(self) -> None:
         self.pool: list[Tensor] = []
+        self.values: dict[Tensor, Any] = {}
         self.shapes: dict[Tensor, tuple[int, ...]] = {}
         self.bounds: dict[Tensor, float] = {}
         self.constants = 0
         self.rng = random.Random(0)
 
-    def plant(self, leaf: Tensor, shape: tuple[int, ...], bound: float) -> Tensor:
-        """Put a leaf into the pool, with the shape it is fed with."""
-        self.shapes[leaf], self.bounds[leaf] = shape, bound
+    def plant(self, leaf: Tensor, value: Any, bound: float) -> Tensor:
+        """Put a leaf into the pool, with a value it may have."""
+        self.values[leaf], self.shapes[leaf], self.bounds[leaf] = value, np.shape(value), bound
         self.pool.append(leaf)
         return leaf
 
     def grow(self, seed: int) -> None:
         """One move, chosen by the seed."""
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed * 1009 + len(self.pool))
         move = self.rng.choices(MOVES, WEIGHTS)[0]
         grown = move(self) or squash(self)
         if grown is not None:
@@ -73,15 +67,14 @@ class Growth:
         return tensor
 
     def shape(self, tensor: Tensor) -> tuple[int, ...]:
-        """The shape at run time, inferred from those of the leaves."""
-        for t in ancestors([tensor], stop=self.shapes):
-            if t not in self.shapes:
-                if isinstance(t, Constant):
-                    self.shapes[t] = t.value.shape
-                else:
-                    types = [TensorType(x.dtype, self.shapes[x], x.type.weak) for x in t.inputs]
-                    self.shapes[t] = t.op.infer(*types, **t.params).shape  # type: ignore[assignment]  # all sizes known
-        return self.shapes[tensor]
+        """The shape at run time, found by running the graph on the values its leaves were planted with."""
+        with np.errstate(all="ignore"):
+            for t in ancestors([tensor], stop=self.values):
+                if isinstance(t, Variable) and t not in self.values:  # the state of a random stream
+                    self.values[t] = t.get_value()
+                elif t not in self.values:
+                    self.values[t] = t.evaluate(numpy_namespace, [self.values[x] for x in t.inputs])
+        return np.shape(self.values[tensor])
 
     # picking ---------------------------------------------------------------------------------------------------------
 
@@ -94,9 +87,10 @@ class Growth:
 
     def partner(self, x: Tensor, kind: str = "f") -> Tensor | None:
         """A tensor of that kind that broadcasts with `x`, now and at run time."""
-        return self.pick(kind, fits=lambda t: self._broadcast(x, t))
+        return self.pick(kind, fits=lambda t: self.broadcast(x, t))
 
-    def _broadcast(self, a: Tensor, b: Tensor) -> bool:
+    def broadcast(self, a: Tensor, b: Tensor) -> bool:
+        """Whether the two broadcast, by what is known of them now and at run time, to something not too big."""
         try:
             size = math.prod(np.broadcast_shapes(self.shapes[a], self.shapes[b]))
         except ValueError:
@@ -195,7 +189,7 @@ def choice(grow: Growth) -> Grown:
     b, mask = (None, None) if a is None else (grow.partner(a), grow.partner(a, "b"))
     if a is None or b is None:
         return None
-    if mask is None or grow.rng.random() < 0.5:
+    if mask is None or not grow.broadcast(mask, b) or grow.rng.random() < 0.5:
         mask = OPS[grow.rng.choice(("less", "greater_equal", "greater"))](b, a)
     return OPS["where"](mask, a, b), max(grow.bounds[a], grow.bounds[b])
 
@@ -218,6 +212,23 @@ def conversion(grow: Growth) -> Grown:
     return cast(x, grow.rng.choice(targets)), grow.bounds[x]
 
 
+def chance(grow: Growth) -> Grown:
+    """Random numbers of the shape of something, on a register of their own."""
+    x = grow.pick()
+    if x is None:
+        return None
+    seed = grow.rng.randrange(1000)
+    match grow.rng.choice(("uniform", "normal", "dropout", "scaled")):
+        case "uniform":
+            return OPS["random_uniform"](grow.shapes[x], dtype=x.dtype, seed=seed), 1.0
+        case "normal":
+            return OPS["truncated_normal"](like=x, dtype=x.dtype, seed=seed) + x, grow.bounds[x] + 3
+        case "dropout":
+            mask = OPS["random_uniform"](like=x, dtype=x.dtype, seed=seed) < 0.5
+            return OPS["where"](mask, x, 0), grow.bounds[x]
+    return OPS["random_uniform"](like=x, high=2.0, dtype=x.dtype, seed=seed) * x, 2 * grow.bounds[x]
+
+
 def barrier(grow: Growth) -> Grown:
     """stop_gradient and its kin."""
     x = grow.pick()
@@ -226,7 +237,7 @@ def barrier(grow: Growth) -> Grown:
 
 # moves: axes ---------------------------------------------------------------------------------------------------------
 
-_REDUCTIONS = ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_var", "logsumexp", "norm", "argmax", "cumsum")
+_REDUCTIONS = ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_var", "logsumexp", "norm", "argmax", "cumsum", "reduce_std")
 
 
 def reduction(grow: Growth) -> Grown:
@@ -240,7 +251,7 @@ def reduction(grow: Growth) -> Grown:
     if name in ("argmax", "cumsum"):
         return OPS[name](x, axis), (m * count if name == "cumsum" else count)
     axes = grow.rng.choice((axis, None, tuple(sorted(grow.rng.sample(range(x.ndim), grow.rng.randint(1, x.ndim))))))
-    return OPS[name](x, axes, keepdims=grow.rng.random() < 0.5), m * count if name == "reduce_sum" else m * m + m + 8
+    return OPS[name](x, axis=axes, keepdims=grow.rng.random() < 0.5), m * count if name == "reduce_sum" else m * m + m + 8
 
 
 def contraction(grow: Growth) -> Grown:
@@ -254,7 +265,7 @@ def contraction(grow: Growth) -> Grown:
     if y is not None and grow.rng.random() < 0.6:
         return OPS["matmul"](x, y), bound * grow.bounds[y]
     if x.ndim == 2 and grow.rng.random() < 0.3:
-        return OPS["matmul"](x, OPS["swap_last"](x)), bound * grow.bounds[x]
+        return OPS["matmul"](x, x.T), bound * grow.bounds[x]
     return OPS["matmul"](x, grow.constant(x.dtype, (k, grow.rng.randint(1, 4)))), bound
 
 
@@ -270,7 +281,7 @@ def movement(grow: Growth) -> Grown:
         tries += [
             lambda: OPS["transpose"](x, order),
             lambda: OPS["reshape"](x, (-1,)),
-            lambda: OPS["reverse"](x, axis),
+            lambda: OPS["flip"](x, axis),
             lambda: OPS["roll"](x, grow.rng.randint(-3, 3), axis),
             lambda: OPS["concatenate"]([x, x], axis),
             lambda: OPS["stack"]([x, x], axis),
@@ -281,7 +292,7 @@ def movement(grow: Growth) -> Grown:
         if x.type.is_static and (shape := _another_shape(x.shape, grow.rng)) != x.shape:
             tries += [lambda: OPS["reshape"](x, shape)] * 2
     if x.ndim > 1:
-        tries += [lambda: OPS["swap_last"](x)]
+        tries += [lambda: x.T]
     try:
         return grow.rng.choice(tries)(), grow.bounds[x]
     except KeyError:  # an op that is not there yet
@@ -359,7 +370,5 @@ def joint(grow: Growth) -> Grown:
 
 MOVES, WEIGHTS = zip(
     (unary, 4), (steep, 1), (guarded, 2), (binary, 5), (with_literal, 2), (choice, 2), (comparison, 1), (conversion, 1),
-    (barrier, 0.3), (reduction, 3), (contraction, 2), (movement, 4), (indexing, 3), (twin, 1), (joint, 1),
+    (barrier, 0.3), (chance, 0.7), (reduction, 3), (contraction, 2), (movement, 4), (indexing, 3), (twin, 1), (joint, 1),
 )  # fmt: skip
-
-__all__ = ["Growth", "Placeholder", "Variable"]

@@ -17,7 +17,7 @@ from autograph.function import Function, function
 from autograph.graph.updates import Updates
 from autograph.tensor_type import DType, as_dtype
 from autograph.testing.gradients import check_gradients
-from autograph.testing.graphs import RandomGraph, graphs
+from autograph.testing.random_graphs import RandomGraph, graphs
 
 __all__ = ["Prepared", "functions", "gradient_property", "tensors", "updates"]
 
@@ -182,7 +182,7 @@ def functions(
     def prepared(drawn: RandomGraph) -> Prepared:
         made = function(drawn.inputs, drawn.outputs, drawn.updates, executor=executor, on_unused_input="ignore", **options)
         feeds = drawn.feeds(0)
-        made.prepare([feed.shape for feed in feeds])
+        made.prepare(*[feed.shape for feed in feeds])
         return Prepared(made, drawn, feeds)
 
     return (graphs() if graph is None else graph).map(prepared)

@@ -34,7 +34,7 @@ _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 def examine() -> dict[str, Any]:
     """Everything found, as plain data: executor, NumPy, BLAS, processor, threads, packages, settings."""
-    built = np.show_config(mode="dicts") or {}
+    built: Mapping[str, Any] = np.show_config(mode="dicts")
     return {
         "autograph": {"version": _version(_DISTRIBUTION) or "a checkout", "place": str(Path(__file__).parents[1])},
         "python": {"version": platform.python_version(), "place": sys.executable, "system": platform.platform()},

@@ -2,9 +2,9 @@
 6 · Actor and critic in one function
 ====================================
 
-A pendulum hangs on a motor that is too weak to lift it: it has to swing. An *actor* learns which torque to apply and a
-*critic* learns how much that is worth, as in DDPG (Lillicrap et al. 2016). The critic's output is the actor's loss, two
-slow copies stand still enough to be aimed at, and all of it is one tick of one function.
+A pendulum hangs on a motor that is too weak to lift it: it has to swing. An *actor* learns which torque to apply, a
+*critic* what that is worth, as in DDPG (Lillicrap et al. 2016). The critic's output is the actor's loss, slow copies of
+both stand still enough to be aimed at, and all of it is one tick of one function.
 """
 
 # %%
@@ -15,12 +15,12 @@ slow copies stand still enough to be aimed at, and all of it is one tick of one 
 from importlib.util import find_spec
 
 import numpy as np
+
 from autograph import backend as K
 from optimizers import Adam
 
 SEEDS, PENDULUMS, TIME, EPISODES, BATCH = range(5), 10, 100, 30, 64
 GAMMA, TAU, NOISE, HIDDEN = 0.97, 0.02, 0.3, 32
-
 
 def move(angle, speed, torque):
     """The next angle and speed, and the reward of this moment; torque is in [-1, 1], angle 0 is up."""
@@ -29,11 +29,8 @@ def move(angle, speed, torque):
     speed = np.clip(speed + 0.05 * (15 * np.sin(angle) + 6 * torque), -8, 8)
     return angle + 0.05 * speed, speed, reward
 
-
 def seen(angle, speed):
-    """What the networks see of it."""
-    return np.stack([np.cos(angle), np.sin(angle), speed / 8], axis=-1).astype("float32")
-
+    return np.stack([np.cos(angle), np.sin(angle), speed / 8], axis=-1)
 
 # %%
 # Two networks, four sets of weights
@@ -45,40 +42,33 @@ def weights(name, sizes, rng):
     pairs = [(rng.uniform(-c, c, (m, n)), np.zeros(n)) for c, m, n in zip(scale, sizes, sizes[1:])]
     return [K.variable(value, name=f"{name}/{'wb'[i % 2]}{i // 2}") for i, value in enumerate(sum(pairs, ()))]
 
-
 def layers(params, x):
     for w, b in zip(params[:-2:2], params[1:-2:2]):
         x = K.relu(K.dot(x, w) + b)
     return K.dot(x, params[-2]) + params[-1]
 
-
-def act(params, s):
-    return K.tanh(layers(params, s))
-
-
-def worth(params, s, a):
-    return layers(params, K.concatenate([s, a]))
-
+act = lambda params, s: K.tanh(layers(params, s))
+worth = lambda params, s, a: layers(params, K.concatenate([s, a]))
 
 # %%
 # One function
 # ------------
 # The critic should agree with the reward and what the slow copies expect to follow. The actor should please the critic:
-# its loss is the critic's output with the actor's own action in it, and the gradient flows through the critic's weights
-# without changing them, since they are not in the actor's list. ``+`` lets both optimizers read the old values. ``.then``
-# lets the copies follow the new ones. If anything fails on the way, all twenty-odd registers stay as they were.
+# its loss is the critic's output with its own action in it, and the gradient goes through the critic's weights without
+# changing them, for they are not in its list. ``+`` lets both optimizers read the old values; ``.then`` lets the copies
+# follow the new ones. If anything fails on the way, every register stays as it was.
 
 def build(rng):
     actor, critic = weights("actor", [3, HIDDEN, 1], rng), weights("critic", [4, HIDDEN, HIDDEN, 1], rng)
-    slow_actor, slow_critic = ([K.variable(K.get_value(p), name=f"slow/{p.name}") for p in net] for net in (actor, critic))
+    slow = [K.variable(K.get_value(p), name=f"slow/{p.name}") for p in actor + critic]
     s, a, r, after = (K.placeholder((None, n), name=name) for name, n in {"s": 3, "a": 1, "r": 1, "after": 3}.items())
-    goal = r + GAMMA * worth(slow_critic, after, act(slow_actor, after))
+    goal = r + GAMMA * worth(slow[len(actor) :], after, act(slow[: len(actor)], after))
     critic_loss = K.mean(K.square(worth(critic, s, a) - K.stop_gradient(goal)))
     value = worth(critic, s, act(actor, s))
     updates = Adam(lr=4e-3).get_updates(critic_loss, critic) + Adam(lr=2e-3).get_updates(-K.mean(value), actor)
-    updates = updates.then([(p, (1 - TAU) * p + TAU * q) for p, q in zip(slow_actor + slow_critic, actor + critic)])
-    return K.function([s, a, r, after], [critic_loss], updates=updates), K.function([s], [act(actor, s)]), K.function([s], [value])
-
+    updates = updates.then([(p, (1 - TAU) * p + TAU * q) for p, q in zip(slow, actor + critic)])
+    learn = K.function([s, a, r, after], [critic_loss], updates=updates)
+    return learn, K.function([s], [act(actor, s)]), K.function([s], [value])
 
 # %%
 # Learning to swing
@@ -90,7 +80,7 @@ returns = np.zeros((len(SEEDS), EPISODES))
 for row, seed in enumerate(SEEDS):
     rng = np.random.default_rng(seed)
     learn, play, judge = build(rng)
-    before = judge([seen(*grid).reshape(-1, 3)])[0]
+    before, = judge([seen(*grid).reshape(-1, 3)])
     memory, size = [np.zeros((PENDULUMS * TIME * EPISODES, n), "float32") for n in (3, 1, 1, 3)], 0
     for episode in range(EPISODES):
         angle, speed = rng.uniform(-np.pi, np.pi, PENDULUMS), rng.uniform(-1, 1, PENDULUMS)
@@ -104,22 +94,25 @@ for row, seed in enumerate(SEEDS):
             size += PENDULUMS
             batch = rng.integers(0, size, BATCH)
             learn([store[batch] for store in memory])
-    print(f"seed {seed}: return of the first five episodes {returns[row, :5].mean():.0f}, of the last five {returns[row, -5:].mean():.0f}")
+    first, last = returns[row, :5].mean(), returns[row, -5:].mean()
+    print(f"seed {seed}: return of the first five episodes {first:.0f}, of the last five {last:.0f}", flush=True)
 
 # %%
 # The picture
 # -----------
-# Left: the return, its mean and range over the seeds. Right: what the critic thinks of every angle and speed, before and
-# after. The bright spiral is the way up.
+# The return, its mean and range over the seeds; and what the critic thinks of every angle and speed, before and after.
+# The bright band is where a swing carries over the top.
 
 if find_spec("matplotlib"):
     import matplotlib.pyplot as plt
 
     figure, (left, *rest) = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-    left.fill_between(range(1, EPISODES + 1), returns.min(0), returns.max(0), alpha=0.25)
-    left.plot(range(1, EPISODES + 1), returns.mean(0))
+    left.fill_between(range(EPISODES), returns.min(0), returns.max(0), alpha=0.25)
+    left.plot(returns.mean(0))
     left.set(xlabel="episode", ylabel="return")
-    for ax, values, title in zip(rest, (before, judge([seen(*grid).reshape(-1, 3)])[0]), ("before", "after learning")):
+    after, = judge([seen(*grid).reshape(-1, 3)])
+    for ax, values, title in zip(rest, (before, after), ("before", "after learning")):
         ax.pcolormesh(*grid, values.reshape(grid[0].shape), shading="gouraud")
-        ax.set(xlabel="angle", ylabel="speed", title=f"value, {title}", xticks=[-np.pi, 0, np.pi], xticklabels=["down", "up", "down"])
+        ax.set(xlabel="angle", ylabel="speed", title=f"value, {title}")
+        ax.set_xticks([-np.pi, 0, np.pi], ["down", "up", "down"])
     plt.show()

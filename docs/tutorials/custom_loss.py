@@ -12,8 +12,10 @@ Large gradients are clipped, and a loss that cannot be learned from says so.
 # Two half circles that hold on to each other, with some noise. No straight line parts them.
 
 from importlib.util import find_spec
+from itertools import pairwise
 
 import numpy as np
+
 from autograph import DisconnectedError, explain_gradient
 from autograph import backend as K
 from optimizers import SGD, Adam, global_norm
@@ -34,7 +36,7 @@ print(f"seed {SEED}: {POINTS} points")
 
 x, s = K.placeholder((None, 2), name="x"), K.placeholder((None,), name="s")
 sizes = [2, HIDDEN, HIDDEN, 1]
-weights = [K.variable(rng.normal(0, m**-0.5, (m, n)), name=f"w{i}") for i, (m, n) in enumerate(zip(sizes, sizes[1:]), 1)]
+weights = [K.variable(rng.normal(0, m**-0.5, (m, n)), name=f"w{i}") for i, (m, n) in enumerate(pairwise(sizes), 1)]
 biases = [K.variable(np.zeros(n), name=f"b{i}") for i, n in enumerate(sizes[1:], 1)]
 layer = x
 for w, b in zip(weights[:-1], biases):
@@ -61,13 +63,13 @@ for name, optimizer in {"free": SGD(lr=0.5, momentum=0.9), "clipped": SGD(lr=0.5
     rows = []
     for _ in range(STEPS):
         batch = rng.integers(0, POINTS, 20)
-        rows.append(step([moons[batch].astype("float32"), side[batch].astype("float32")]))
+        rows.append(step([moons[batch], side[batch]]))
     runs[name] = np.array(rows)
     largest, late = np.nanmax(runs[name][:, 1]), runs[name][-100:, 0].mean()
     print(f"{name:>8}: largest norm {largest:.3g}, mean loss of the last 100 steps {late:.4f}")
 
 judge = K.function([x], [score])
-right = np.mean(np.sign(judge([moons.astype("float32")])[0]) == side)
+right = np.mean(np.sign(judge([moons])[0]) == side)
 print(f"points on their side of the boundary: {right:.1%}")
 
 # %%
@@ -102,15 +104,15 @@ if find_spec("matplotlib"):
 
     figure, (left, below) = plt.subplots(2, height_ratios=(3, 1), figsize=(6.5, 6.5), layout="constrained")
     across, up = np.meshgrid(np.linspace(-1.6, 2.6, 120), np.linspace(-1.2, 1.6, 90))
-    height, = judge([np.stack([across.ravel(), up.ravel()], 1).astype("float32")])
+    height, = judge([np.stack([across.ravel(), up.ravel()], 1)])
     height = np.clip(height.reshape(across.shape), -1.5, 1.5)
-    left.contourf(across, up, height, levels=20, cmap="RdBu", alpha=0.7)
+    left.contourf(across, up, height, levels=20, cmap="RdBu", vmin=-3, vmax=3)
     left.contour(across, up, height, levels=[-1, 0, 1], colors="black", linestyles=["dotted", "solid", "dotted"])
-    left.scatter(*moons.T, c=side, cmap="RdBu", edgecolors="black", s=18)
+    left.scatter(*moons.T, c=side, cmap="RdBu", vmin=-1.3, vmax=1.3, edgecolors="black", s=22)
     left.set(xticks=[], yticks=[], title=f"{right:.1%} on their side; dotted: where the hinge ends")
     below.plot(runs["free"][:, 1], color="0.75", label="without clipping")
     below.plot(runs["clipped"][:, 1], color="tab:blue", label="norm before clipping")
     below.axhline(CLIP, color="tab:red", label=f"clipnorm = {CLIP}")
-    below.set(xlabel="step", yscale="log")
+    below.set(xlabel="step", yscale="log", ylim=(1e-3, 1e3))
     below.legend(ncols=3, fontsize=8)
     plt.show()

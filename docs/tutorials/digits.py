@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+
 from autograph import backend as K
 from optimizers import Adam
 
@@ -27,7 +28,7 @@ with np.load(Path(sys.argv[0]).parent / "data" / "optdigits.npz") as data:
     images, labels = data["images"].reshape(-1, 64) / np.float32(16), data["labels"]
 order = rng.permutation(len(images))
 learned, unseen = order[:1350], order[1350:]
-one_hot = np.eye(10, dtype="float32")[labels]
+one_hot = np.eye(10)[labels]
 print(f"seed {SEED}: {len(learned)} digits to learn from, {len(unseen)} unseen")
 
 # %%
@@ -45,18 +46,12 @@ loss = K.mean(K.categorical_crossentropy(t, scores, from_logits=True))
 # %%
 # One step
 # --------
-# The optimizer asks for the gradients of the loss and answers with *updates*: pairs of a variable and the expression of
-# its next value. ``K.function`` compiles outputs and updates into one call. All outputs see the values before the step.
+# The optimizer takes the gradients of the loss and answers with *updates*: pairs of a variable and the expression of its
+# next value. ``K.function`` compiles outputs and updates into one call. Outputs see the values before the step.
 
 adam = Adam(lr=0.005)
 step = K.function([x, t], [loss], updates=adam.get_updates(loss, [w1, b1, w2, b2]))
 read = K.function([x], [K.argmax(scores)])
-
-
-def right():
-    """Which of the unseen digits are read as they should be."""
-    return read([images[unseen]])[0] == labels[unseen]
-
 
 # %%
 # Learning
@@ -74,8 +69,9 @@ for epoch in epochs:
     losses = []
     for batch in rng.permutation(learned).reshape(-1, BATCH):
         noisy = images[batch] + rng.normal(0, 0.2, (BATCH, 64))
-        losses += step([noisy.astype("float32"), one_hot[batch]])
-    curve.append((np.mean(losses), np.mean(right())))
+        losses += step([noisy, one_hot[batch]])
+    guesses, = read([images[unseen]])
+    curve.append((np.mean(losses), np.mean(guesses == labels[unseen])))
     line = "loss {:.4f}, unseen digits right {:.1%}".format(*curve[-1])
     if not isinstance(epochs, range):
         epochs.set_postfix_str(line, refresh=False)
@@ -89,24 +85,19 @@ print(f"held-out accuracy {curve[-1][1]:.4f} after {time.monotonic() - began:.1f
 # -----------------------------------------
 # The picture is text: an SVG file, for which nothing has to be installed.
 
-wrong = unseen[~right()][:10]
-guesses = read([images[wrong]])[0]
-
+wrong = np.flatnonzero(guesses != labels[unseen])[:10]
 
 def text(left, top, words, colour="#555"):
     return f'<text x="{left}" y="{top}" fill="{colour}">{words}</text>'
-
 
 def line(values, colour):
     points = " ".join(f"{40 + 300 * i / (EPOCHS - 1):.1f},{190 - 160 * v:.1f}" for i, v in enumerate(values))
     return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
-
 def digit(n, left, top):
-    pixels = [f'<path d="M{i % 8} {i // 8}h1v1h-1z" opacity="{g:.2f}"/>' for i, g in enumerate(images[wrong[n]]) if g]
-    caption = text(left, top + 76, f"{guesses[n]}, not {labels[wrong[n]]}")
+    pixels = [f'<path d="M{i % 8} {i // 8}h1v1h-1z" opacity="{g:.2f}"/>' for i, g in enumerate(images[unseen[n]]) if g]
+    caption = text(left, top + 76, f"{guesses[n]}, not {labels[unseen[n]]}")
     return f'<g transform="translate({left},{top}) scale(7.2)">{"".join(pixels)}</g>{caption}'
-
 
 picture = "\n".join([
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 740 230" font-family="sans-serif" font-size="13">',
@@ -114,19 +105,15 @@ picture = "\n".join([
     text(12, 34, "1.0") + text(12, 194, "0.0") + text(278, 210, f"{EPOCHS} epochs"),
     line([share for _, share in curve], "#1f77b4") + text(150, 54, f"unseen digits right: {curve[-1][1]:.1%}", "#1f77b4"),
     line([min(loss, 1) for loss, _ in curve], "#d95f02") + text(70, 155, "loss", "#d95f02"),
-    *(digit(n, 390 + 70 * (n % 5), 26 + 100 * (n // 5)) for n in range(len(wrong))),
+    *(digit(n, 390 + 70 * (i % 5), 26 + 100 * (i // 5)) for i, n in enumerate(wrong)),
     "</svg>",
 ])
 Path("digits.svg").write_text(picture, encoding="utf-8")
 print("the curve, and digits it misreads: digits.svg")
 
-
 class Picture(str):
     """Text that notebooks and this page show as the picture it is."""
-
-    def _repr_html_(self):
-        return str(self)
-
+    _repr_html_ = str.__str__
 
 # sphinx_gallery_thumbnail_path = "pictures/digits.svg"
 Picture(picture)

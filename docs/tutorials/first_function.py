@@ -15,6 +15,7 @@ import math
 from importlib.util import find_spec
 
 import numpy as np
+
 from autograph import backend as K
 
 x = K.placeholder((), dtype="float64", name="x")
@@ -95,16 +96,17 @@ assert np.isclose(slopes["w"], dw) and np.isclose(again, dw) and np.isclose(seco
 if find_spec("matplotlib"):
     import matplotlib.pyplot as plt
 
+    RED = "tab:red"
     places = {"y": (0, 3), "a": (-1, 2), "b": (1, 2), "u": (0, 1), "w": (-1, 0), "x": (1, 0)}
     words = {"y": "y = a + b", "a": "a = tanh(u)", "b": "b = u · u", "u": "u = w · x", "w": "w", "x": "x"}
     figure, ax = plt.subplots(figsize=(6, 5))
     for start, end in ("ua", "ub", "ay", "by", "wu", "xu"):
-        ax.annotate("", places[end], places[start], arrowprops={"arrowstyle": "<|-", "color": "tab:red", "shrinkA": 30, "shrinkB": 30})
+        ax.annotate("", places[start], places[end], arrowprops={"arrowstyle": "-|>", "color": RED, "shrinkA": 30, "shrinkB": 30})
     for n, (name, (left, up)) in enumerate(places.items(), 1):
         ax.text(left, up + 0.13, words[name], ha="center", weight="bold")
         ax.text(left, up - 0.05, f"{values[name]:.4f}", ha="center")
-        ax.text(left, up - 0.23, f"dy/d{name} = {slopes[name]:.4f}", ha="center", color="tab:red")
-        ax.text(left - 0.62, up, n, ha="center", va="center", color="tab:red", bbox={"boxstyle": "circle", "fc": "white", "ec": "tab:red"})
+        ax.text(left, up - 0.23, f"dy/d{name} = {slopes[name]:.4f}", ha="center", color=RED)
+        ax.text(left - 0.62, up, n, ha="center", va="center", color=RED, bbox={"boxstyle": "circle", "fc": "w", "ec": RED})
     ax.set(xlim=(-1.9, 1.7), ylim=(-0.4, 3.4))
     ax.axis("off")
     plt.show()

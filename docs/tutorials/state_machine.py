@@ -17,6 +17,7 @@ import threading
 from importlib.util import find_spec
 
 import numpy as np
+
 from autograph import DuplicateUpdateError, Updates, function
 from autograph import backend as K
 

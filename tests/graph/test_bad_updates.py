@@ -156,9 +156,9 @@ def test_a_plain_tensor_is_kept_apart_with_a_warning() -> None:
     assert values_of([later[1]])[0] == 4.0
 
 
-@pytest.mark.parametrize("wrong", [3, "w", variable(1.0)])
+@pytest.mark.parametrize("wrong", [3, "w"])
 def test_only_lists_of_pairs_can_be_added(wrong: Any) -> None:
-    u = Updates()
-    for call in (lambda: u + wrong, lambda: wrong + u):
-        with pytest.raises((TypeError, UpdateTypeError)):
+    for call in (lambda: Updates() + wrong, lambda: wrong + Updates()):
+        with pytest.raises(TypeError):
             call()
+    assert "not a list of pairs" in message(lambda: Updates() + variable(1.0), UpdateTypeError)

@@ -285,6 +285,12 @@ def test_updates_print_as_aligned_mathematics_with_primes_for_new_values() -> No
     assert repr(Updates()) == "Updates()"
 
 
+def test_a_label_of_a_new_value_is_used_in_the_other_rows() -> None:
+    w, b = variable(1.0, name="w"), variable(1.0, name="b")
+    new = w + 1
+    assert repr(Updates([(w, new), (b, new * b)], {new: "N"})).splitlines() == ["w ← w + 1", "b ← N·b"]
+
+
 def test_a_plain_tensor_among_updates_prints_without_a_register() -> None:
     w = variable(1.0, name="w")
     assert repr(Updates([(w, w + 1), w * 2])).splitlines() == ["w ← w + 1", "  = w·2"]

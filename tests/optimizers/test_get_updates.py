@@ -182,7 +182,7 @@ def test_a_parameter_without_a_gradient_is_named_with_the_op_that_cuts_its_path(
 def test_of_many_parameters_without_a_gradient_three_are_explained() -> None:
     w = variable([1.0, 2.0], name="w")
     others = [variable([1.0], name=f"b{i}") for i in range(5)]
-    with pytest.raises(DisconnectedError, match="'b2'.*\n.*nor for 2 more"):
+    with pytest.raises(DisconnectedError, match=r"'b2'.*\n.*nor for 2 more"):
         SGD().get_updates(reduce_sum(square(w)), [w, *others])
 
 
@@ -208,6 +208,20 @@ def test_updates_print_as_the_paper_writes_them() -> None:
     ]
     assert "p ← p − η/(1 + decay·iterations)·∂loss/∂p" in " ".join(repr(SGD(decay=0.1).get_updates(loss, [p])).split())
     assert "where(‖g‖ > clipnorm, clipnorm/‖g‖, 1)" in repr(SGD(clipnorm=1).get_updates(loss, [p]))
+
+
+def test_updates_in_sequence_print_as_clearly() -> None:
+    loss, p, q = keras_problem()
+    alternating = SGD().get_updates(loss, [p]).then(SGD().get_updates(loss * loss, [q])[1:])
+    assert repr(alternating).splitlines()[1:] == [
+        "p              ← p − η·∂loss/∂p",
+        "q              ← q − η·∂loss/∂q",
+    ]
+
+
+def test_a_gradient_that_two_parameters_share_is_called_after_neither() -> None:
+    a, b = variable([1.0], name="a"), variable([1.0], name="b")
+    assert "∂" not in repr(SGD().get_updates(reduce_sum(a + b), [a, b]))
 
 
 def test_an_optimizer_prints_its_numbers_and_its_rule() -> None:

@@ -16,6 +16,7 @@ from autograph import (
     ShapeError,
     Tensor,
     Variable,
+    cast,
     function,
     placeholder,
     reduce_sum,
@@ -123,6 +124,23 @@ class Signum(Optimizer):
     def rule(self, p: Variable, g: Tensor, s: Any) -> Tensor:
         s.m = self.beta * s.m + (1 - self.beta) * g
         return p + self.rate * sign(s.m) if self.flip else p - self.rate * sign(s.m)
+
+
+class Reader(Optimizer):
+    """p ← p − η·h·g, where h is remembered and never changed."""
+
+    def rule(self, p: Variable, g: Tensor, s: Any) -> Tensor:
+        return p - self.rate * s.h * g
+
+
+def test_a_slot_that_is_only_read_keeps_its_value() -> None:
+    w = variable([1.0], name="w")
+    optimizer = Reader(lr=0.5)
+    updates = optimizer.get_updates([np.ones(1)], [w])
+    assert [register.name for register in updates.registers] == ["Reader/iterations", "w"]
+    optimizer.load({"h/w": np.ones(1)}, strict=False)
+    tick(updates)
+    assert (w.get_value().tolist(), optimizer.state()["h/w"].tolist()) == ([0.5], [1.0])
 
 
 def test_a_rule_of_ones_own_is_a_method_and_its_numbers_are_registers() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from autograph.arrays import numpy_namespace, scalars
 from autograph.executors.numpy.values import Place, Step, Value
 
 LINES = 2000  # a function; compiling takes 5 kB of memory a line
@@ -12,6 +15,8 @@ _LETTER = {
     Place.SCRATCH: "t", Place.HOME: "r", Place.CONSTANT: "c", Place.FEED: "x", Place.DYNAMIC: "v", Place.SCALAR: "s",
 }  # fmt: skip
 _INDENT = "    "
+_OURS = {*vars(numpy_namespace), "concatenate", "copyto", "dot", *(f"scalar_{name}" for name in vars(scalars))} - {"array"}
+BY_KEYWORD = (np.maximum, np.minimum)  # a third argument by position is deprecated: it would warn, in the commit too
 
 
 class Source:
@@ -48,7 +53,7 @@ class Source:
         """A name for an object that is no array: a function, a dtype."""
         key = (name, id(thing))
         if key not in self._object_names:
-            text = name if name.isidentifier() and name.isascii() else "call"
+            text = name if name in _OURS else "given"
             while text in self.objects:
                 text += "_"
             self._object_names[key] = text
@@ -79,7 +84,8 @@ class Source:
         if step.first:
             return f"{function}({', '.join([self.name(result), *arguments])})"
         if step.into:
-            return f"{function}({', '.join([*arguments, self.name(result)])})"
+            out = f"out={self.name(result)}" if step.function in BY_KEYWORD else self.name(result)
+            return f"{function}({', '.join([*arguments, out])})"
         return f"{self.name(result)} = {function}({', '.join(arguments)})"
 
     def write(self, steps: Sequence[Step], finish: Callable[[Source], list[str]]) -> str:
@@ -92,7 +98,7 @@ class Source:
             self._body(chunk)
         out.append(f"def tick({feeds}):")
         if self.long:
-            for i, value in enumerate(self._feeds):
+            for value in self._feeds:
                 self.name(value)
             ending = finish(self)
             out.append(f"{_INDENT}L = [None] * {self._slots}")

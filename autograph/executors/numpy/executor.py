@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import operator
 import time
 from collections import deque
@@ -15,7 +16,7 @@ import numpy as np
 from autograph.arrays import numpy_namespace
 from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.cache import last_level_cache
-from autograph.executors.numpy.emit import Source
+from autograph.executors.numpy.emit import BY_KEYWORD, Source
 from autograph.executors.numpy.gemm import step_by_gemm
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Place, Step, Value
@@ -79,7 +80,7 @@ class Program:
         parts = commit.components(tail, writes)
         shadowed = self.on_nonfinite != "apply"
         if not shadowed:
-            early = step_by_gemm(parts, early, recorder)
+            early = step_by_gemm(parts, early, kept, recorder)
         groups = commit.group(parts)
         if not shadowed:
             groups, copies = commit.in_order(groups, recorder, tick.registers[0] if tick.registers else None)  # type: ignore[arg-type]
@@ -190,7 +191,7 @@ class Program:
             rows[number][2][0] += now - last[0]
             last[0] = now
 
-        environment = {**self.run.__globals__, "mark": mark}  # type: ignore[attr-defined]  # a Python function
+        environment = {**self.run.__globals__, "mark": mark}
         exec("\n".join(lines), environment)  # our own text again
         inner = environment["tick"]
 
@@ -287,6 +288,8 @@ class BoundGroup:
         place = {n: written[s] if isinstance(s, int) else own[n] for n, s in p.storage.items()}
         for function, arguments in p.group.calls:
             given = [array(a) if isinstance(a, Value) else place.get(a, arrays.get(a)) for a in arguments]
+            if function in BY_KEYWORD:
+                function, given = functools.partial(function, out=given[-1]), given[:-1]
             self.calls.append((function, *given))
         for column, home in p.copies:
             self.calls.append((np.copyto, written[home], place.get(column, arrays.get(column))))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,16 +26,16 @@ def _blas() -> Any:
     return importlib.import_module("scipy.linalg.blas") if importlib.util.find_spec("scipy") else None
 
 
-def step_by_gemm(parts: list[Component], early: list[Step], recorder: Recorder) -> list[Step]:
+def step_by_gemm(parts: list[Component], early: list[Step], kept: Iterable[Value], recorder: Recorder) -> list[Step]:
     """Give components of that form a direct call, take their products out of `early`; return `early` as it then is."""
     makers = {step.result: step for step in early if step.name == "dot"}
-    readers: dict[Value, int] = {}
-    for step in early:
-        for value in step.reads:
-            readers[value.root] = readers.get(value.root, 0) + 1
+    everywhere = [*early, *(step for part in parts for step in part.steps)]
+    readers = Counter(value.root for step in everywhere for value in step.reads)
+    readers.update(value.root for value in kept)
+    readers.update(write.value.root for part in parts for write in part.writes)
     for part in parts:
         found = _descent(part, makers)
-        if found is not None and _blas() is not None and not readers.get(found[1].result):
+        if found is not None and _blas() is not None and readers[found[1].result] == 1:
             rate, product = found
             mark = len(recorder.steps)
             recorder.node = product.node
@@ -78,7 +80,7 @@ def _call(home: Value, rate: Value, product: Step, early: list[Step], recorder: 
             flags[name] = 1
     kernel = functools.partial(getattr(_blas(), f"{'s' if home.dtype.char == 'f' else 'd'}gemm"), overwrite_c=1, **flags)
     one = recorder.constant(np.ones((), home.dtype))
-    return [(kernel, [recorder.negative(rate), *operands, one, _transposed(home, recorder)])]
+    return [(kernel, [recorder.array_of(recorder.negative(rate)), *operands, one, _transposed(home, recorder)])]
 
 
 def _transposed(x: Value, recorder: Recorder) -> Value:

@@ -204,6 +204,8 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
                 touch(area, time)
         for area in plan.shadows.values():
             touch(area, end)
+        if plan.shadows and g.guard is not None:
+            touch(g.guard, end)  # it is asked again when the new values are checked, and when they go home
     return _assign(early, first, last)
 
 

@@ -9,19 +9,21 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from autograph.arrays import numpy_namespace, scalars
+from autograph.arrays import numpy_namespace, reductions, scalars
 from autograph.executors.numpy.values import Place, Step, Value, stand_in
-from autograph.graph.op import Kind
+from autograph.graph.op import REGISTRY, Kind
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable
 from autograph.tensor_type import CANONICAL, DTYPES, DType
 
 FLOAT64, BOOL = DTYPES["float64"], DTYPES["bool"]
 _INLINE = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "negative": "-{}"}
-_BY_CALL = {"divide": scalars.divide, "power": scalars.power, "sqrt": scalars.sqrt, "square": scalars.square}
+_BY_CALL: dict[str, Callable[..., float]] = {
+    "divide": scalars.divide, "power": scalars.power, "sqrt": scalars.sqrt, "square": scalars.square,
+}
 _RAISES = {"floor_divide", "remainder", "power"}  # of integers
 _SHORT = 512  # terms that one chain may add: BLAS adds them in several, well within the pairwise bound
 _FEW = 4  # columns
@@ -204,9 +206,9 @@ class Recorder:
         x = self._known(x)
         whole = isinstance(x, Value) and x.dtype.char in "fd" and x.fixed and x.layout.flags.c_contiguous  # type: ignore[union-attr]
         shape = x.shape if whole else ()
-        count = math.prod(shape[a] for a in axis)
+        count = math.prod(shape[a] for a in axis) if whole else 0
         if not whole or not axis or not 0 < count <= _SHORT or 0 in shape:
-            return self._emit_call("sum", numpy_namespace.sum, [x, axis, keepdims])
+            return self._emit_call("sum", reductions.sum, [x, axis, keepdims])
         kept = tuple(1 if a in axis else n for a, n in enumerate(shape)) if keepdims else tuple(
             n for a, n in enumerate(shape) if a not in axis
         )
@@ -219,14 +221,14 @@ class Recorder:
         elif axis == tuple(range(len(shape) - len(axis), len(shape))):
             self._dot(self._shaped(x, (rest, count)), ones, self._shaped(result, (rest,)))
         else:
-            return self._emit_call("sum", numpy_namespace.sum, [x, axis, keepdims])
+            return self._emit_call("sum", reductions.sum, [x, axis, keepdims])
         return result
 
     def mean(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
         """A sum over a count; half precision is left to the namespace, which adds it in single."""
         x = self._known(x)
         if not isinstance(x, Value) or x.dtype.char not in "fd":
-            return self._emit_call("mean", numpy_namespace.mean, [x, axis, keepdims])
+            return self._emit_call("mean", reductions.mean, [x, axis, keepdims])
         return self.divide(self.sum(x, axis, keepdims), float(math.prod(x.shape[a] for a in axis)))
 
     def max(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
@@ -261,7 +263,7 @@ class Recorder:
             dtype, shape = _probe(function, arguments) if self._inner(name, arguments) else (type.dtype, type.shape)
             if None in shape:
                 raise Unrecordable
-            result = self.scratch(dtype, shape)
+            result = self.scratch(dtype, cast(tuple[int, ...], shape))
             self.steps.append(Step(name, function, arguments, result, self.node, into=True))
             return result
         result = self.dynamic(self.node.dtype, self.node.shape)  # type: ignore[arg-type]  # static or pending
@@ -289,7 +291,9 @@ class Recorder:
             return self.leaf(tensor)
         self.node = tensor
         mark = len(self.steps)
-        if tensor.type.is_static and all(None not in x.shape for x in inputs) and tensor.op.kind is not Kind.CONTROL:
+        ours = REGISTRY.get(tensor.op.name) is tensor.op  # a user's own eval meets arrays alone
+        static = tensor.type.is_static and all(None not in x.shape for x in inputs)
+        if ours and static and tensor.op.kind is not Kind.CONTROL:
             try:
                 self.recording = True
                 result = tensor.op.eval(self, *inputs, **tensor.params)
@@ -336,9 +340,10 @@ def _dtype_for_ufunc(x: Any) -> Any:
 
 
 def _probe(function: Callable[..., Any], arguments: list[Any]) -> tuple[DType, tuple[int, ...]]:
-    """dtype and shape of a call's result, by running it on zeros."""
+    """dtype and shape of a call's result, by running it on zeros; on ones where it divides integers."""
+    fill = np.ones if function in (numpy_namespace.floor_divide, numpy_namespace.remainder) else np.zeros
     with np.errstate(all="ignore"):
-        result = np.asarray(function(*[np.zeros(a.shape, a.dtype) if isinstance(a, Value) else a for a in arguments]))
+        result = np.asarray(function(*[fill(a.shape, a.dtype) if isinstance(a, Value) else a for a in arguments]))
     return CANONICAL[result.dtype], result.shape
 
 

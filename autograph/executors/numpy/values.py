@@ -28,7 +28,7 @@ class Place(Enum):
     SCALAR = "scalar"  # a Python float made by a step of each call
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Value:
     """An array of a program. A view has a `source`; where that is fixed, the view is made once and costs nothing."""
 
@@ -59,6 +59,9 @@ class Value:
     @property
     def nbytes(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"<{self.root.place.value} {self.dtype}{list(self.shape)} #{self.number}>"
 
     # `eval` may use operators, as it may on arrays; the recorder turns each into a step.
     def _binary(name: str, swap: bool = False) -> Callable[[Value, Any], Value]:  # type: ignore[misc]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograph import backend as K
+from autograph.graph.tensor import Tensor
 
 from . import ours
 from .problems import network
@@ -58,7 +59,7 @@ def _graph_seconds(size: int) -> float:
 
 def _chain(size: int) -> object:
     x = K.placeholder((None, 8))
-    y = x
+    y: Tensor = x
     for _ in range(size // 2):
         y = K.tanh(y) + x
     return y

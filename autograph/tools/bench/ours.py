@@ -1,6 +1,7 @@
 """Ours, as a user writes it: the Keras backend vocabulary, an optimizer, one function."""
 
 from autograph import backend as K
+from autograph.graph.tensor import Tensor
 from optimizers import Adam
 
 from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step
@@ -10,7 +11,7 @@ def mlp(network: Network) -> Step:
     """The training step."""
     x, targets = K.placeholder((None, network.sizes[0])), K.placeholder((None, network.sizes[-1]))
     layers = [(K.variable(w), K.variable(b)) for w, b in network.layers]
-    h = x
+    h: Tensor = x
     for w, b in layers[:-1]:
         h = K.tanh(K.dot(h, w) + b)
     w, b = layers[-1]

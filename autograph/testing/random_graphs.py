@@ -45,22 +45,26 @@ class RandomGraph:
         """The number that depends on every float in the graph."""
         return self.outputs[-1]
 
-    def feeds(self, seed: Any) -> list[np.ndarray]:
+    def feeds(self, seed: int) -> list[np.ndarray]:
         """Values for the inputs, in [-2, 2]: others for another seed."""
-        rng = np.random.default_rng(seed)
-        return [_values(rng, leaf, shape) for leaf, shape in zip(self.inputs, self.shapes, strict=True)]
+        return [values_for(x, shape, [seed, i]) for i, (x, shape) in enumerate(zip(self.inputs, self.shapes, strict=True))]
 
     @property
     def size(self) -> int:
         """How many ops it has."""
         return sum(bool(t.inputs) for t in ancestors([*self.outputs, *(u.value for u in self.updates)]))
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))  # hypothesis would print the fields of a dataclass
+
     def __repr__(self) -> str:
         roots = [*self.outputs, *(u.value for u in self.updates)]
         return f"RandomGraph of {self.size} ops, {', '.join(sorted(self.features)) or 'plain'}\n{listing(roots)}"
 
 
-def _values(rng: np.random.Generator, leaf: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+def values_for(leaf: Tensor, shape: tuple[int, ...], seed: Any) -> np.ndarray:
+    """Random values of the dtype of a tensor: floats in [-2, 2], whole numbers below 4."""
+    rng = np.random.default_rng(seed)
     match leaf.dtype.kind:
         case "b":
             return rng.integers(0, 2, shape).astype(bool)
@@ -97,8 +101,9 @@ def graphs(
     variables = _variables(grow, rng, count, dtypes, "swap" in features)
     if not any(t.type.is_float for t in grow.pool):
         variables.append(_variable(grow, rng, dtypes[0], (2, 3)))
-    most = draw(st.sampled_from((nodes[0], (nodes[0] + nodes[1]) // 4, nodes[1])))
-    moves = draw(st.lists(seeds, min_size=max(1, nodes[0] // 2), max_size=max(1, nodes[0] // 2, int(most / 2.2))))
+    least, most = max(1, nodes[0] // 2), max(2, int(nodes[1] / 2.9))
+    count = draw(st.one_of(st.integers(least, min(most, 8 + least)), st.integers(least, most)))
+    moves = draw(st.lists(seeds, min_size=count, max_size=count))
     for seed in moves:
         grow.grow(seed)
     if "shared" in features:
@@ -122,14 +127,15 @@ def _inputs(
         dtype = rng.choice((*dtypes, *dtypes, *dtypes, "int32", "bool"))
         known = [None if rng.random() < 0.4 else size for size in shape]
         leaf = placeholder(known, dtype=dtype, name=f"x{i}")
-        leaves.append(grow.plant(leaf, shape, 4.0))  # type: ignore[arg-type]  # plant gives back what it gets
+        grow.plant(leaf, values_for(leaf, shape, i), 4.0)
+        leaves.append(leaf)
     if late:
         row, column = rng.choice((2, 3, 4)), rng.choice((2, 3))
         wide = placeholder((None, column), dtype=dtypes[0], name=f"x{count}")
         flat = placeholder((None, column), dtype=dtypes[0], name=f"x{count + 1}")
         leaves += [wide, flat]
-        grow.plant(wide, (row, column), 2.0)
-        grow.plant(flat, (1, column), 2.0)
+        grow.plant(wide, values_for(wide, (row, column), 0), 2.0)
+        grow.plant(flat, values_for(flat, (1, column), 0), 2.0)
         grow.keep(rng.choice((lambda: wide * flat, lambda: flat - wide))(), 4.0)
     return leaves, [grow.shapes[leaf] for leaf in leaves]
 
@@ -147,7 +153,7 @@ def _variables(grow: Growth, rng: random.Random, count: int, dtypes: tuple[str, 
 def _variable(grow: Growth, rng: random.Random, dtype: str, shape: tuple[int, ...]) -> Variable:
     value = np.random.default_rng(rng.randrange(2**32)).uniform(-1, 1, shape)
     made = variable(value, dtype=dtype, name=f"w{sum(isinstance(t, Variable) for t in grow.pool)}")
-    grow.plant(made, shape, 2.0)
+    grow.plant(made, made.get_value(), 2.0)
     return made
 
 

@@ -1,0 +1,64 @@
+"""Gradient steps by gemm: the same step in one call, in place, where SciPy is installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autograph import backend as K
+from autograph import function, placeholder
+from autograph.executors.numpy import gemm
+from optimizers import SGD
+
+pytest.importorskip("scipy", reason="gemm with an accumulator comes with SciPy")
+
+
+def _trained(worth: int, monkeypatch: pytest.MonkeyPatch, dtype: str, guard: str = "apply") -> tuple[list[np.ndarray], list[str]]:
+    """Weights after five steps of a small network, and the names of the commit's calls."""
+    monkeypatch.setattr(gemm, "WORTH", worth)
+    rng = np.random.default_rng(3)
+    x, t = placeholder((None, 7), dtype=dtype), placeholder((None, 3), dtype=dtype)
+    w = [K.variable(rng.standard_normal(shape), dtype=dtype) for shape in ((7, 5), (5, 3))]
+    loss = K.mean(K.square(K.dot(K.tanh(K.dot(x, w[0])), w[1]) - t))
+    step = function([x, t], loss, SGD(lr=0.1).get_updates(loss, w), on_nonfinite=guard)
+    for _ in range(5):
+        step(rng.standard_normal((4, 7)), rng.standard_normal((4, 3)))
+    program = step._program
+    calls = [call[0] for i in range(len(program.plans)) for call in program.run.__globals__[f"C{i}"]]
+    return [v.get_value() for v in w], [str(call) for call in calls]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_step_is_that_of_the_plain_form(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_gemm, calls = _trained(1, monkeypatch, dtype)
+    plain, others = _trained(10**9, monkeypatch, dtype)
+    assert sum("gemm" in call for call in calls) == 2
+    assert not any("gemm" in call for call in others)
+    for a, b in zip(by_gemm, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=64 * np.finfo(dtype).eps)
+
+
+def test_a_guard_against_non_finite_values_keeps_the_plain_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, calls = _trained(1, monkeypatch, "float32", guard="raise")
+    assert not any("gemm" in call for call in calls)
+
+
+def test_weights_read_by_another_update_are_read_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gemm, "WORTH", 1)
+    x, w, seen = placeholder((4, 6)), K.variable(np.ones((6, 5))), K.variable(np.zeros((6, 5)))
+    loss = K.sum(K.square(K.dot(x, w)))
+    step = function([x], loss, [*SGD(lr=0.01).get_updates(loss, [w]), (seen, w * 1.0)])
+    step(np.ones((4, 6)))
+    np.testing.assert_array_equal(seen.get_value(), np.ones((6, 5)))
+    assert not np.array_equal(w.get_value(), seen.get_value())
+
+
+def test_a_gradient_that_is_also_an_output_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gemm, "WORTH", 1)
+    x, w = placeholder((4, 6)), K.variable(np.ones((6, 5)))
+    loss = K.sum(K.square(K.dot(x, w)))
+    gradient = K.gradients(loss, [w])[0]
+    step = function([x], gradient, SGD(lr=0.01).get_updates([gradient], [w]))
+    found = step(np.ones((4, 6)))
+    np.testing.assert_allclose(found, np.full((6, 5), 48.0))
+    np.testing.assert_allclose(w.get_value(), 1 - 0.48, rtol=1e-6)
