@@ -14,7 +14,7 @@ from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Placeholder, Tensor, apply
 from autograph.ops.filling import zeros_like
 from autograph.ops.reduction import reduce_sum
-from autograph.tensor_type import TensorType
+from autograph.tensor_type import TensorType, shapes_agree
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,9 @@ class Body:
 
 
 def _rows_type(*types: TensorType, body: Body) -> TensorType:
+    for t, row in zip(types, body.inputs[: body.mapped], strict=False):
+        if t.ndim != row.ndim + 1 or not shapes_agree(t.shape[1:], row.shape):
+            raise ShapeError(f"rows of {t} are not of the type of their placeholder, {row.type}")
     lengths = {t.shape[0] for t in types[: body.mapped] if t.shape[0] is not None}
     if len(lengths) > 1:
         raise ShapeError(f"rows of {sorted(lengths)} arrays do not pair", fix="map arrays of one length")

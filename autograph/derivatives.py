@@ -27,6 +27,11 @@ _BASIS = register(Op(
 ))
 
 
+def basis_like(x: Any) -> Tensor:
+    """Every array of the shape of `x` that is 1 in one place and 0 elsewhere: of shape (size of x, *x.shape)."""
+    return apply(_BASIS, as_tensor(x))
+
+
 def jacobian(y: Tensor, x: Tensor) -> Tensor | None:
     """∂y/∂x of shape (*y.shape, *x.shape), or None where y does not depend on x.
 
@@ -36,7 +41,7 @@ def jacobian(y: Tensor, x: Tensor) -> Tensor | None:
     product = gradients([y], x, cotangents=[row])
     if product is None:
         return None
-    rows = map_rows(product, row, apply(_BASIS, y))
+    rows = map_rows(product, row, basis_like(y))
     if y.ndim == 0:
         return rows[0]
     return rows if y.ndim == 1 else reshape(rows, (*_sizes(y), *_sizes(x)))

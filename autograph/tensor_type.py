@@ -162,7 +162,7 @@ def normalize_axes(axis: int | Iterable[int] | None, rank: int) -> tuple[int, ..
     """A sorted tuple of axes counted from the front; `None` is all of them. Raises AxisError on one named twice."""
     if axis is None:
         return tuple(range(rank))
-    axes = [normalize_axis(a, rank) for a in ((axis,) if isinstance(axis, int | np.integer) else axis)]
+    axes = [normalize_axis(a, rank) for a in (axis if isinstance(axis, Iterable) else (axis,))]
     if len(set(axes)) != len(axes):
         raise AxisError(f"axis {axis} names an axis twice")
     return tuple(sorted(axes))

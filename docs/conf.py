@@ -103,7 +103,7 @@ def plain_docstring(app, what, name, obj, options, lines):
 
 def plain_signature(app, what, name, obj, options, signature, return_annotation):
     """Errors are raised by autograph, not by users: their page shows no constructor."""
-    return ("", None) if what == "exception" else None
+    return ("", None) if what == "exception" and signature else None
 
 
 def setup(app):

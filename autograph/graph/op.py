@@ -17,6 +17,7 @@ class Kind(Enum):
     LEAF = "leaf"  # placeholder, constant, variable
     ELEMENTWISE = "elementwise"  # one output element from the same element of each input, broadcast
     REDUCTION = "reduction"  # fewer elements out than in, along `axis`
+    SCAN = "scan"  # as many elements out as in, each made from several along `axis`
     MOVEMENT = "movement"  # the same elements elsewhere
     INDEXING = "indexing"  # elements chosen by data
     CONTRACTION = "contraction"  # sums of products

@@ -28,7 +28,7 @@ def _along_one(op: Op, x: Any, axis: int | None, reverse: bool) -> Tensor:
 
 _CUMSUM = register(Op(
     "cumsum",
-    kind=Kind.CONTRACTION,
+    kind=Kind.SCAN,
     infer=same_type,
     eval=lambda xp, x, axis, reverse: xp.cumsum(x, axis, reverse),
     vjp=lambda g, y, x, axis, reverse: (cumsum(g, axis, not reverse),),
@@ -76,7 +76,7 @@ def _scan_vjp(g: Tensor, y: Tensor, a: Tensor, b: Tensor, axis: int, reverse: bo
 
 _LINEAR_SCAN = register(Op(
     "linear_scan",
-    kind=Kind.CONTRACTION,
+    kind=Kind.SCAN,
     infer=_scan_type,
     eval=lambda xp, a, b, axis, reverse: xp.linear_scan(a, b, axis, reverse),
     vjp=_scan_vjp,
@@ -101,7 +101,7 @@ def _cumprod_vjp(g: Tensor, y: Tensor, x: Tensor, axis: int, reverse: bool) -> t
 
 _CUMPROD = register(Op(
     "cumprod",
-    kind=Kind.CONTRACTION,
+    kind=Kind.SCAN,
     infer=same_type,
     eval=lambda xp, x, axis, reverse: xp.cumprod(x, axis, reverse),
     vjp=_cumprod_vjp,

@@ -26,7 +26,7 @@ def _along(op: Op, x: Any, axis: Axis) -> Tensor:
 
 _CENTERED = register(Op(
     "centered",
-    kind=Kind.CONTRACTION,
+    kind=Kind.SCAN,
     infer=lambda x, axis: same_type(x),
     eval=lambda xp, x, axis: xp.centered(x, axis),
     vjp=lambda g, y, x, axis: (centered(g, axis),),
@@ -113,7 +113,7 @@ def _weights_vjp(g: Tensor, y: Tensor, x: Tensor, axis: Axes) -> tuple[Tensor]:
 
 _SOFTMAX_WEIGHTS = register(Op(
     "softmax_weights",
-    kind=Kind.CONTRACTION,
+    kind=Kind.SCAN,
     infer=lambda x, axis: same_type(x),
     eval=lambda xp, x, axis: xp.softmax_weights(x, axis),
     vjp=_weights_vjp,

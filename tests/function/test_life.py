@@ -156,7 +156,7 @@ def test_a_pickle_is_a_function_of_its_own_with_the_values_of_then(how: str) -> 
     f(feed, True)
     other = pickle.loads(pickle.dumps(f)) if how == "pickle" else copy.deepcopy(f)
     assert other.name == "train" and other.on_nonfinite == "skip"
-    assert [v.name for v in other.updates.registers] == [v.name for v in f.updates.registers]
+    assert [v.given_name for v in other.updates.registers] == [v.given_name for v in f.updates.registers]
     assert repr(other.updates).count("if go else") == repr(f.updates).count("if go else") > 0
     twin = next(v for v in other.registers if v.name == "w")
     assert twin is not w and twin.get_value().tobytes() == w.get_value().tobytes()

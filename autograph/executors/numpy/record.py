@@ -25,7 +25,7 @@ _BY_CALL: dict[str, Callable[..., float]] = {
     "divide": scalars.divide, "power": scalars.power, "sqrt": scalars.sqrt, "square": scalars.square,
 }
 _RAISES = {"floor_divide", "remainder", "power"}  # of integers
-_SHORT = 512  # terms that one chain may add: BLAS adds them in several, well within the pairwise bound
+_CHAIN, _SHORT = 26, 64  # terms that one chain may add within the pairwise bound; terms that four chains may
 _FEW = 4  # columns
 _PLAIN = (bool, int, float, np.generic)
 
@@ -215,7 +215,7 @@ class Recorder:
         ones = self.constant(np.ones(count, x.dtype))
         rest = math.prod(shape) // count
         result = self.scratch(x.dtype, kept)
-        if axis == tuple(range(len(axis))):
+        if axis == tuple(range(len(axis))) and (count <= _CHAIN or rest % 4 == 0 or rest == 1):
             flat = self._shaped(x, (count,) if rest == 1 and not kept else (count, rest))
             self._dot(ones, flat, self._shaped(result, () if flat.shape == (count,) else (rest,)))
         elif axis == tuple(range(len(shape) - len(axis), len(shape))):
