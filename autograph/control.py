@@ -12,7 +12,6 @@ from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, descendants, evaluate, substitute
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Placeholder, Tensor, apply
-from autograph.ops.filling import zeros_like
 from autograph.ops.reduction import reduce_sum
 from autograph.tensor_type import TensorType, shapes_agree
 
@@ -45,7 +44,10 @@ def _map_rows(xp: Any, *arrays: Any, body: Body) -> Any:
     ]
     if results:
         return np.stack([np.asarray(r) for r in results])
-    return np.zeros((0, *[size or 0 for size in body.output.shape]), body.output.dtype)
+    shapes = [np.shape(a)[i < body.mapped :] for i, a in enumerate(arrays)]
+    known = [Placeholder(TensorType(p.dtype, shape)) for p, shape in zip(body.inputs, shapes, strict=True)]
+    (row,) = substitute([body.output], dict(zip(body.inputs, known, strict=True)))
+    return np.zeros((0, *[size or 0 for size in row.shape]), row.dtype)
 
 
 def _map_rows_vjp(g: Tensor, y: Tensor, *inputs: Tensor, body: Body) -> tuple[Tensor | None, ...]:
@@ -88,9 +90,9 @@ def map_rows(output: Tensor, row: Placeholder, rows: Tensor) -> Tensor:
         x for tensor in order if tensor in inside for x in tensor.inputs
         if x not in inside and not isinstance(x, Constant)
     ))  # fmt: skip
+    if output not in inside and not isinstance(output, Constant):
+        captured = [output]
     stand_ins = [Placeholder(x.type, x.given_name) for x in captured]
-    if output not in inside:
-        output = output + zeros_like(output)
     body_output = substitute([output], dict(zip(captured, stand_ins, strict=True)))[0]
     return apply(_MAP_ROWS, rows, *captured, body=Body((row, *stand_ins), body_output, 1))
 

@@ -61,4 +61,4 @@ class Adam(Optimizer):
         v = s.v
         if self.amsgrad:
             v = s.vhat = maximum(s.vhat, s.v)
-        return p - rate * s.m / (sqrt(v) + self.epsilon)
+        return p - rate * (s.m / (sqrt(v) + self.epsilon))

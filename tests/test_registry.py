@@ -33,7 +33,7 @@ except ImportError:  # the extra `oracles` brings it
     torch = None
 
 CAMPAIGN = bool(os.environ.get("AUTOGRAPH_CAMPAIGN"))
-EXAMPLES = 1000 if CAMPAIGN else 16
+EXAMPLES = 1000 if CAMPAIGN else 20
 SECOND_ORDER = 300 if CAMPAIGN else 6
 HOME = Path(__file__).parent / "samples"
 SAMPLES: tuple[Sample, ...] = tuple(
@@ -42,7 +42,7 @@ SAMPLES: tuple[Sample, ...] = tuple(
     if path.stem not in ("__init__", "define")
     for sample in import_module(f"tests.samples.{path.stem}").SAMPLES
 )
-OPS = sorted(name for name, op in REGISTRY.items() if op.kind is not Kind.LEAF and not name.startswith("test "))
+OPS = sorted(name for name, op in REGISTRY.items() if op.kind is not Kind.LEAF)
 ROUGH_ORACLES = {"digamma": 1e-8}  # torch's trigamma has nine digits
 ran: Counter[str] = Counter()  # by what was judged, and how often
 
@@ -59,10 +59,12 @@ def tell_which_oracles_ran(request: pytest.FixtureRequest) -> Iterator[None]:
     """At the end, a line that says what judged: nobody shall think torch did where it was not installed."""
     yield
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and ran:
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    if reporter is not None and capture is not None and ran:
         counts = ", ".join(f"{count} by {name}" for name, count in sorted(ran.items()))
         which = f"torch {torch.__version__}" if torch is not None else "torch is not installed"
-        reporter.write_line(f"\nregistry: {len(OPS)} ops; judged {counts}; {which}")
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(f"\nregistry: {len(OPS)} ops; judged {counts}; {which}")
 
 
 def for_cases(sample: Sample, examples: int, check: Callable[[Case], None]) -> None:
@@ -121,7 +123,8 @@ def assert_close(got: Any, wanted: Any, allowed: Any, what: str) -> None:
     bad = finite & ~(gap <= allowed)
     if bad.any():
         at = tuple(int(k) for k in np.argwhere(bad)[np.argmax(gap[bad])])
-        raise AssertionError(f"{what}: {got[at]!r} at {at}, wanted {wanted[at]!r} within {np.broadcast_to(allowed, gap.shape)[at]:.3g}")
+        limit = np.broadcast_to(allowed, gap.shape)[at]
+        raise AssertionError(f"{what}: {got[at]!r} at {at}, wanted {wanted[at]!r} within {limit:.3g}")
 
 
 def scale(function: Callable[[Sequence[Array]], Array], arrays: Sequence[Array], eps: float, elementwise: bool) -> Array:

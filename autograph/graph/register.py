@@ -43,16 +43,33 @@ class Domain:
 _domains: weakref.WeakSet[Domain] = weakref.WeakSet()
 
 
+_PATIENCE = 10.0  # seconds that a fork waits for a tick: for ever, two threads could wait for each other
+_kept_by_fork: list[Any] = []
+
+
+def _before_fork() -> None:
+    """A child's memory must not hold half of another thread's commit, so ticks end before it is copied."""
+    for lock in (_merging, *(domain.lock for domain in list(_domains) if domain.parent is None)):
+        if lock.acquire(timeout=_PATIENCE):
+            _kept_by_fork.append(lock)
+
+
+def _after_fork_here() -> None:
+    while _kept_by_fork:
+        _kept_by_fork.pop().release()
+
+
 def _after_fork() -> None:
     """A child has one thread, and no tick of the parent's other threads goes on in it."""
     global _merging, _moving
+    _kept_by_fork.clear()
     _merging, _moving = threading.RLock(), threading.Lock()
     for domain in list(_domains):
         domain.lock, domain.ticking = threading.RLock(), ""
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_here, after_in_child=_after_fork)
 
 
 def locked(domain: Domain, function: Callable[..., T], *arguments: Any) -> T:
@@ -110,11 +127,16 @@ class Register:
         self.home = home
 
 
+def copying(home: Any, value: Any) -> tuple[Any, ...]:
+    """The call that copies an array into another of its type, for a commit: `np.copyto` would run Python on the way."""
+    return operator.setitem, home, ..., value
+
+
 def write_all(pairs: Sequence[tuple[Register, np.ndarray[Any, Any]]]) -> None:
     """Copy each array, of its register's dtype and shape, into the home: all in one call that nothing interrupts."""
 
     def write() -> None:
-        deque(starmap(operator.call, [(np.copyto, register.home, array) for register, array in pairs]), 0)
+        deque(starmap(operator.call, [copying(register.home, array) for register, array in pairs]), 0)
 
     if pairs:
         locked(merge([register.domain for register, _ in pairs]), write)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -134,6 +135,42 @@ def cast_to_itself(tensor: Tensor) -> Tensor | None:
 @algebra.on("sum", "prod", "max", "min")
 def nothing_reduced(tensor: Tensor) -> Tensor | None:
     return tensor.inputs[0] if tensor.params.get("axis") == () else None
+
+
+@algebra.on("sum", "mean", reads=("negative",))
+def negated_inside(tensor: Tensor) -> Tensor:
+    """Σ(-x) → -Σx: there is less to negate."""
+    return -apply(tensor.op, tensor.inputs[0].inputs[0], **tensor.params)
+
+
+@algebra.rule(lambda x, y: -x / y)
+def negated_numerator(x: Tensor, y: Tensor) -> Tensor:
+    return x / Constant(np.asarray(-y.value), origin=y.origin) if isinstance(y, Constant) else -(x / y)
+
+
+@algebra.on("negative", reads=("divide",))
+def negated_quotient(tensor: Tensor) -> Tensor | None:
+    """-(x/c) → x/(-c) for a constant c."""
+    x, c = tensor.inputs[0].inputs
+    return x / Constant(np.asarray(-c.value), origin=c.origin) if isinstance(c, Constant) and c.type.is_float else None
+
+
+@algebra.on("sum", "mean", reads=("sum",))
+def summed_twice(tensor: Tensor) -> Tensor | None:
+    """A sum of a sum is one sum over both; a mean of it, that sum over the count."""
+    (x,), axis = tensor.inputs, tensor.params["axis"]
+    if tensor.params["keepdims"] or x.params["keepdims"] or not x.type.is_float:
+        return None
+    source = x.inputs[0]
+    kept = [a for a in range(source.ndim) if a not in x.params["axis"]]
+    both = tuple(sorted({*x.params["axis"], *(kept[a] for a in axis)}))
+    total = apply(x.op, source, axis=both, keepdims=False)
+    if tensor.op is x.op:
+        return total
+    counts = [x.shape[a] for a in axis]
+    if x.dtype.itemsize < 4 or None in counts or 0 in counts:
+        return None
+    return total / float(math.prod(counts))  # type: ignore[arg-type]  # none is None
 
 
 @algebra.on("identity", "stop_gradient", "gradient_clip", "gradient_scale", "gradient_reverse")

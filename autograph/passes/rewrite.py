@@ -86,17 +86,34 @@ def is_number(tensor: Tensor, number: float) -> bool:
     return bool(value.item() == number) if value.size == 1 else value.size > 0 and bool(np.all(value == number))
 
 
+_ROUNDS = 4  # over the graph: what a rule makes may fit another rule below its root
+
+
 def rewritten(roots: Sequence[Tensor], rules: Sequence[Rules]) -> list[Tensor]:
-    """`roots` with every rule applied wherever it fits, inputs before consumers, until none fits a tensor any more."""
+    """`roots` with every rule applied wherever it fits, inputs before consumers, until none fits or rounds run out."""
+    roots = list(roots)
+    for _ in range(_ROUNDS):
+        roots, changed = _one_round(roots, rules)
+        if not changed:
+            break
+    return roots
+
+
+def _one_round(roots: list[Tensor], rules: Sequence[Rules]) -> tuple[list[Tensor], bool]:
     done: dict[Tensor, Tensor] = {}
+    changed = False
     for tensor in ancestors(roots):
+        if tensor.op.kind is Kind.LEAF:
+            done[tensor] = tensor
+            continue
         inputs = tuple([done[source] for source in tensor.inputs])
         result = tensor
         if inputs != tensor.inputs:
             same = all(a.type == b.type for a, b in zip(inputs, tensor.inputs, strict=True))
             result = node(tensor, inputs, tensor.params, tensor.type) if same else rebuilt(tensor, inputs)
-        done[tensor] = _settled(result, rules) if tensor.op.kind is not Kind.LEAF else tensor
-    return [done[root] for root in roots]
+        done[tensor] = _settled(result, rules)
+        changed = changed or done[tensor] is not result
+    return [done[root] for root in roots], changed
 
 
 def _settled(tensor: Tensor, rules: Sequence[Rules]) -> Tensor:

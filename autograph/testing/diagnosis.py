@@ -6,34 +6,28 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
 from autograph.errors import AutographError
 from autograph.graph.tensor import rebuilt
+from autograph.testing.failure import Diagnosis, Failure
 from autograph.testing.lift import Array
 from autograph.testing.subject import RuleError, Subject, reach
-
-if TYPE_CHECKING:
-    from autograph.testing.report import Failure
 
 MOST = 512  # elements of which a whole gradient is found
 FEW = 24  # elements below which more points are asked, so that chance cannot look like a law
 ON_PURPOSE = ("stop_gradient", "gradient_clip", "gradient_scale", "gradient_reverse")
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """A mistake: one word for programs, one sentence for people, and whether every number bears it out.
+class Point(NamedTuple):
+    """A subject at a point, cotangents, and both gradients of one input there, in its shape."""
 
-    kind   sign, factor, offset, term, none, extra, transposed, swapped, sum, places, nan, purpose, kink, and from laws:
-           zero, linear, symmetry, raises, shape
-    """
-
-    kind: str
-    sentence: str
-    certain: bool = True
+    subject: Subject
+    u: Sequence[Array]
+    rule: Array
+    truth: Array
 
 
 @dataclass
@@ -41,14 +35,14 @@ class Evidence:
     """Numbers of the rule beside the truth, over the elements at fault and over more points where there are few.
 
     near     how closely numbers must agree to be called equal
-    points   the same by point: subject, cotangents, and both gradients in the shape of the input
+    points   the same by point; none where the input is too large for the whole gradient
     """
 
     failure: Failure
     rule: Array
     truth: Array
     near: float
-    points: Sequence[tuple[Subject, Sequence[Array], Array, Array]] = ()
+    points: Sequence[Point] = ()
 
     def same(self, a: Array, b: Array) -> bool:
         """Whether a is b, each element within `near` of its size."""
@@ -64,7 +58,8 @@ def diagnose(failure: Failure) -> Diagnosis:
     if len(subject.forward.order) == 1 and subject.title in ON_PURPOSE:
         return Diagnosis("purpose", f"{subject.title} has a gradient of its own on purpose: check the function without it")
     if all(not isfinite(e.rule) for e in failure.wrong):
-        return Diagnosis("nan", f"the rule gives {failure.worst.rule} where the function has a slope: use mul_no_nan or where")
+        where = _where(failure) if len(failure.wrong) < len(failure.elements) else "everywhere"
+        return Diagnosis("nan", f"{where}: the rule gives {failure.worst.rule} where the function has a slope")
     with np.errstate(all="ignore"):
         for cause in (_whole, _partial):
             found = cause(failure)
@@ -79,50 +74,53 @@ def _whole(failure: Failure) -> Diagnosis | None:
     evidence = _gather(failure)
     if evidence is None:
         return None
-    tests: Sequence[Callable[[Evidence], Diagnosis | None]] = (
-        _nothing, _sign, _missing_sum, _factor, _transposed, _swapped, _offset, _term, _places,
-    )  # fmt: skip
+    tests: Sequence[Callable[[Evidence], Diagnosis | None]] = (_nothing, _sign, _factor, _offset)
+    if evidence.points:
+        tests = (_nothing, _sign, _missing_sum, _factor, _transposed, _swapped, _offset, _term, _places)
     return next((found for test in tests if (found := test(evidence)) is not None), None)
 
 
 def _gather(failure: Failure) -> Evidence | None:
-    """The whole gradient, with more points where it has few elements; None where it is too large to be found whole."""
-    if failure.flow.size > MOST or len(failure.elements) != failure.flow.size:
-        return None
+    """The whole gradient, with more points where it has few elements; of a large one, the elements that were looked at."""
+    near = 1e-8 if failure.precise else 1e-4
+    if len(failure.elements) != failure.flow.size:
+        rule, truth = np.array([e.rule for e in failure.elements]), np.array([e.slope.value for e in failure.elements])
+        good = np.isfinite(rule) & np.isfinite(truth)
+        return Evidence(failure, rule[good], truth[good], near) if good.any() else None
     shape = failure.flow.shape
-    points = [(failure.subject, failure.u, failure.flow, np.reshape([e.slope.value for e in failure.elements], shape))]
+    truth = np.reshape([e.slope.value for e in failure.elements], shape)
+    points = [Point(failure.subject, failure.u, failure.flow, truth)]
     for seed in range(6):
         if failure.flow.size * len(points) >= FEW:
             break
         points += _another_point(failure, seed)
-    rule, truth = (np.concatenate([point[k].ravel() for point in points]) for k in (2, 3))
+    rule, truth = (np.concatenate([getattr(point, name).ravel() for point in points]) for name in ("rule", "truth"))
     good = np.isfinite(rule) & np.isfinite(truth)
-    near = 1e-8 if failure.precise and len(points) == 1 else 1e-4
+    near = near if len(points) == 1 else 1e-4
     return Evidence(failure, rule[good], truth[good], near, points) if good.any() else None
 
 
-def _another_point(failure: Failure, seed: int) -> list[tuple[Subject, Sequence[Array], Array, Array]]:
+def _another_point(failure: Failure, seed: int) -> list[Point]:
     """The same numbers at inputs a little away, with other cotangents; nothing where the function is not finite there."""
     rng = np.random.default_rng(seed)
     subject = failure.subject
     arrays = [x + reach(x) * rng.uniform(-0.2, 0.2, x.shape) for x in subject.arrays]
-    near = Subject(subject.title, subject.place, subject.outputs, subject.sources, arrays, subject.values)
+    near = Subject(
+        subject.title, subject.place, subject.outputs, subject.sources, arrays, subject.values, executor=subject.executor
+    )  # fmt: skip
     if not all(np.isfinite(y).all() for y in near.at):
         return []
     u = near.random_cotangents(rng)
-    return [(near, u, near.flow(u)[failure.input], true_gradient(near, failure.input, u, failure.noise))]
+    return [Point(near, u, near.flow(u)[failure.input], true_gradient(near, failure.input, u, failure.noise))]
 
 
 def true_gradient(subject: Subject, i: int, u: Sequence[Array], noise: float) -> Array:
     """Jᵀu for source `i` without the rules, element by element; NaN where no slope can be trusted, as near a kink."""
-    x = subject.arrays[i]
-    result, reaches = np.zeros(x.shape), reach(x)
-    for index in np.ndindex(x.shape):
-        v = np.zeros(x.shape)
-        v[index] = reaches[index]
-        slope, scale = subject.slope(i, v, u, noise)
+    result = np.zeros(subject.arrays[i].shape)
+    for index in np.ndindex(result.shape):
+        slope, scale, v = subject.element(i, index, u, noise)
         trusted = slope.error <= 1e-5 * scale + 10 * noise / slope.h
-        result[index] = slope.value / reaches[index] if trusted else np.nan
+        result[index] = slope.value / v[index] if trusted else np.nan
     return result
 
 
@@ -147,21 +145,21 @@ def _factor(e: Evidence) -> Diagnosis | None:
     c = float(np.sum(e.rule * e.truth) / np.sum(e.truth**2))
     if not isfinite(c) or e.truth.size < 2 or not e.same(e.rule, c * e.truth):
         return None
+    said = f"everywhere {c:.6g} ×: a constant factor is wrong"
     sizes = {*e.failure.flow.shape, *(n for y in e.failure.subject.at for n in y.shape), e.failure.flow.size} - {0, 1}
     for n in sorted(sizes):
         for factor, what in ((n, "a sum where a mean belongs"), (1 / n, "a mean where a sum belongs")):
             if abs(c / factor - 1) < 1e-6:
-                return Diagnosis("factor", f"everywhere {c:.6g} ×: a constant factor is wrong; {n} is a size here, so perhaps {what}")
-    return Diagnosis("factor", f"everywhere {c:.6g} ×: a constant factor is wrong")
+                return Diagnosis("factor", f"{said}; {n} is a size here, so perhaps {what}")
+    return Diagnosis("factor", said)
 
 
 def _offset(e: Evidence) -> Diagnosis | None:
-    missing = e.truth - e.rule
-    if e.truth.size < 2 or e.same(e.truth, np.full_like(e.truth, e.truth[0])):
+    """The same number is missing everywhere (at each point: it may go with the cotangent)."""
+    missing = [(point.truth - point.rule).ravel() for point in e.points] or [e.truth - e.rule]
+    if any(m.size < 3 or not e.same(m, np.full_like(m, m.mean())) for m in missing):
         return None
-    if e.same(missing, np.full_like(missing, missing.mean())):
-        return Diagnosis("offset", f"everywhere {missing.mean():.6g} too small: a constant term is missing")
-    return None
+    return Diagnosis("offset", f"everywhere {missing[0].mean():.6g} too small: a constant term is missing")
 
 
 def _transposed(e: Evidence) -> Diagnosis | None:
@@ -169,7 +167,7 @@ def _transposed(e: Evidence) -> Diagnosis | None:
     shape = failure.flow.shape
     if not 2 <= len(shape) <= 4 or failure.flow.size < 3:
         return None
-    truth = e.points[0][3]
+    truth = e.points[0].truth
     for axes in list(permutations(range(len(shape))))[1:]:
         if e.same(failure.flow, truth.transpose(axes)):
             return Diagnosis("transposed", f"it is the right gradient with its axes in the order {axes}: transpose it")
@@ -221,7 +219,8 @@ def _missing_sum(e: Evidence) -> Diagnosis | None:
             mask = np.zeros(u.shape)
             mask[tuple(slice(position, position + 1 or None) if a in chosen else slice(None) for a in range(u.ndim))] = 1
             if e.same(failure.flow, true_gradient(subject, failure.input, [u * mask], failure.noise)):
-                return Diagnosis("sum", f"only the {which} slice of axis {chosen} counts: the sum over the broadcast axis is missing")
+                said = f"only the {which} slice of axis {chosen} counts: the sum over the broadcast axis is missing"
+                return Diagnosis("sum", said)
     return None
 
 
@@ -230,11 +229,11 @@ def _term(e: Evidence) -> Diagnosis | None:
     subject, shape = e.failure.subject, e.failure.flow.shape
     if len(subject.at) != 1 or subject.at[0].shape != shape or any(x.shape not in (shape, ()) for x in subject.arrays):
         return None
-    missing = np.concatenate([(truth - rule).ravel() for _, _, rule, truth in e.points])
+    missing = np.concatenate([(point.truth - point.rule).ravel() for point in e.points])
     features: dict[str, list[Array]] = {}
-    for point, u, _, _ in e.points:
-        for name, value in _products(point):
-            features.setdefault(name, []).append((u[0] * value).ravel())
+    for point in e.points:
+        for name, value in _products(point.subject):
+            features.setdefault(name, []).append((point.u[0] * value).ravel())
     good = np.isfinite(missing)
     missing = missing[good]
     for name, parts in features.items():
@@ -260,7 +259,7 @@ def _products(subject: Subject) -> Iterable[tuple[str, Array]]:
 
 
 def _places(e: Evidence) -> Diagnosis | None:
-    rule, truth = e.points[0][2].ravel(), e.points[0][3].ravel()
+    rule, truth = e.points[0].rule.ravel(), e.points[0].truth.ravel()
     if rule.size >= 3 and e.same(np.sort(rule), np.sort(truth)):
         return Diagnosis("places", "the right numbers stand in other places: an order, an axis or an index is wrong")
     return None
@@ -278,7 +277,7 @@ def _partial(failure: Failure) -> Diagnosis | None:
     rule, truth = np.array([e.rule for e in wrong]), np.array([e.slope.value for e in wrong])
     good = np.isfinite(rule) & np.isfinite(truth)
     if not good.all():
-        return Diagnosis("nan", f"{_where(failure)}: the rule gives {rule[~good][0]}: use mul_no_nan or where")
+        return Diagnosis("nan", f"{_where(failure)}: the rule gives {rule[~good][0]} where the function has a slope")
     evidence = Evidence(failure, rule, truth, 1e-8 if failure.precise else 1e-4)
     for test in (_nothing, _sign, *([_factor] if len(wrong) > 2 else []), *([_offset] if len(wrong) > 2 else [])):
         found = test(evidence)

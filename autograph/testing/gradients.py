@@ -14,9 +14,10 @@ from autograph.errors import ArgumentError, ArgumentTypeError
 from autograph.graph.tensor import Constant, Placeholder, Tensor, array_of
 from autograph.structure import flatten
 from autograph.tensor_type import DTYPES, TensorType
-from autograph.testing.diagnosis import Diagnosis, diagnose
+from autograph.testing.diagnosis import diagnose
+from autograph.testing.failure import Diagnosis, Element, Failure
 from autograph.testing.lift import DOUBLE, Array, lift
-from autograph.testing.report import Element, Failure, paste, story
+from autograph.testing.report import paste, story
 from autograph.testing.subject import EXACT, NEAR, RuleError, Subject, product, reach, signed
 
 __all__ = ["Checked", "GradientError", "check_gradients"]
@@ -46,12 +47,13 @@ class Checked:
 
     methods   how slopes were found: "complex step", "differences"
     error     the largest difference met, in parts of the sum of absolute terms
-    kinks     elements where the two sides differ, and the rule lies between them, as the conventions want
+    kinks     elements where the two sides differ and the rule lies between them, as the conventions want: what was found
+              by place
     """
 
     methods: set[str] = field(default_factory=set)
     error: float = 0.0
-    kinks: list[str] = field(default_factory=list)
+    kinks: dict[str, str] = field(default_factory=dict)
 
 
 def check_gradients(
@@ -103,18 +105,18 @@ class _Call:
 
     def subject(self) -> Subject:
         """The function built on placeholders of the inputs' shapes, lifted to float64."""
+        floats = [i for i, array in enumerate(self.arrays) if array.dtype.kind == "f"]
+        if not floats:
+            raise ArgumentError(f"{self.name} has no float input to differentiate by", fix="pass arrays of floats")
         leaves = [self._placeholder(i, array) for i, array in enumerate(self.arrays)]
         outputs = [y for y in tensors_in(self.fn(*leaves)) if y.type.is_float]
         if not outputs:
             raise ArgumentTypeError(f"{self.name} gives no float tensor, so it has no gradient", fix="cast its result to float")
-        floats = [i for i, array in enumerate(self.arrays) if array.dtype.kind == "f"]
-        if not floats:
-            raise ArgumentError(f"{self.name} has no float input to differentiate by", fix="pass arrays of floats")
         lifted, values = lift(outputs)
         values |= {leaf: array for leaf, array in zip(leaves, self.arrays, strict=True) if array.dtype.kind != "f"}
         sources = [leaves[i] for i in floats]
         arrays = [self.arrays[i] for i in floats]
-        subject = Subject(self.name, outputs[0].origin.place, lifted, sources, arrays, values, floats)
+        subject = Subject(self.name, outputs[0].origin.place, lifted, sources, arrays, values, floats, self.executor)
         if any(y.size and not np.isfinite(y).any() for y in subject.at):
             raise ArgumentError(f"{self.name} is not finite at this point", why=self.line(), fix="choose inputs in its domain")
         return subject
@@ -123,13 +125,14 @@ class _Call:
         dtype = DOUBLE if array.dtype.kind == "f" else DTYPES[array.dtype.name]
         return Placeholder(TensorType(dtype, array.shape), self._names()[i])
 
-    def _names(self) -> list[str]:
+    def _names(self) -> list[str | None]:
+        """The names of the function's parameters, as far as it has some."""
         try:
             parameters = list(inspect.signature(self.fn).parameters.values())
         except (TypeError, ValueError):
             parameters = []
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        return names[: len(self.arrays)] + [f"input {i}" for i in range(len(names), len(self.arrays))]
+        return [*names[: len(self.arrays)], *[None] * (len(self.arrays) - len(names))]
 
     def line(self) -> str:
         """The call as Python text, with exact numbers."""
@@ -179,7 +182,7 @@ def _direction(subject: Subject, i: int, g: Array, which: int, rng: np.random.Ge
     size = np.abs(np.where(np.isfinite(g), g, 0.0))
     if which and size.any():
         weights = 1 / np.maximum(size / size.max(), 1e-3)
-        v = signed(rng, x.shape) * weights / np.max(weights / reach(x))
+        v = signed(rng, x.shape) * weights / np.max(weights / reach(x, 0.1))
     return v
 
 
@@ -197,7 +200,8 @@ def _agrees(
     precise = slope.method == "complex step"
     allowed = (EXACT if precise else NEAR) * scale + slope.error
     if gap > allowed:
-        allowed += min(product(subject.flow_noise(u, rng)[i], np.abs(v)), 1e-3 * scale)
+        noise_of_rule = product(subject.flow_noise(u, rng)[i], np.abs(v))
+        allowed += min(noise_of_rule, max(1e-3 * scale, EXACT * subject.magnitude(u)))
     if gap > allowed or slope.error > 1e-3 * scale:
         return False
     seen.methods.add(slope.method)
@@ -213,12 +217,10 @@ def _explained(
     indices = list(np.ndindex(x.shape))
     if len(indices) > EXPLAINED:
         indices = [indices[k] for k in sorted(rng.choice(len(indices), EXPLAINED, replace=False))]
-    reaches, flow_noise = reach(x), None
+    flow_noise, magnitude = None, subject.magnitude(u)
     elements = []
     for index in indices:
-        v = np.zeros(x.shape)
-        v[index] = reaches[index]
-        slope, terms = subject.slope(i, v, u, noise)
+        slope, terms, v = subject.element(i, index, u, noise)
         rule, step = float(g[index]), float(v[index])
         scale = terms + abs(rule * step) if isfinite(rule) else terms
         precise = slope.method == "complex step"
@@ -226,14 +228,16 @@ def _explained(
         wrong = not (isfinite(rule) and isfinite(slope.value) and slope.admits(rule * step, allowed))
         if wrong and isfinite(rule) and isfinite(slope.value):
             flow_noise = subject.flow_noise(u, rng)[i] if flow_noise is None else flow_noise
-            wrong = not slope.admits(rule * step, allowed + min(float(flow_noise[index]) * step, 1e-3 * scale))
-        at_kink = None
-        if wrong or slope.error > 1e-3 * scale:
-            at_kink = subject.kink(i, v, u, noise)
-            wrong = wrong and not (at_kink is not None and at_kink.admits(rule * step, 1e-5 * scale))
+            room = min(float(flow_noise[index]) * step, max(1e-3 * scale, EXACT * magnitude))
+            wrong = not slope.admits(rule * step, allowed + room)
+        at_kink = subject.kink(i, v, u, noise) if wrong or slope.error > 1e-3 * scale else None
+        if at_kink is not None:
+            wrong = not at_kink.admits(rule * step, 1e-5 * scale)
+        elif not isfinite(slope.error):  # the function is defined at this point alone
+            wrong = False
         if at_kink is not None and not wrong:
-            place = f"{subject.named(i)} at {list(index)}"
-            seen.kinks.append(f"{place}: {at_kink.per(step)}; the rule gives {rule:.6g}")
+            found = f"{at_kink.per(step)}; the rule gives {rule:.6g}"
+            seen.kinks.setdefault(f"{subject.title}, {subject.named(i)} at {list(index)}", found)
         elements.append(Element(index, rule, slope.per(step), wrong, at_kink.per(step) if at_kink else None))
     return Failure(subject, i, u, g, elements, noise) if any(e.wrong for e in elements) else None
 
@@ -264,7 +268,7 @@ def find_culprit(subject: Subject, rng: np.random.Generator) -> Failure | None:
         return None
     values = subject.forward.everything(subject.arrays)
     for tensor in ops[:300]:
-        alone = isolated(tensor, values)
+        alone = isolated(tensor, values, subject.executor)
         if alone is not None:
             failure = find_failure(alone, rng)
             if failure is not None:
@@ -272,8 +276,10 @@ def find_culprit(subject: Subject, rng: np.random.Generator) -> Failure | None:
     return None
 
 
-def isolated(tensor: Tensor, values: dict[Tensor, Array]) -> Subject | None:
+def isolated(tensor: Tensor, values: dict[Tensor, Array], executor: str | None = None) -> Subject | None:
     """One op alone, its inputs fed with what they hold; None where it has no derivative to judge."""
+    if tensor.op.name == "custom_gradient":  # a rule for a whole expression, which alone it is not
+        return None
     if not tensor.type.is_float or not any(x.type.is_float and not isinstance(x, Constant) for x in tensor.inputs):
         return None
     held: dict[Tensor, Array] = {}
@@ -285,7 +291,7 @@ def isolated(tensor: Tensor, values: dict[Tensor, Array]) -> Subject | None:
     arrays = [held.pop(x) for x in sources]
     copy = Tensor(tensor.op, tuple(inputs), tensor.params, tensor.type, tensor.given_name, tensor.origin)
     positions = [inputs.index(x) for x in sources]
-    subject = Subject(tensor.op.name, tensor.origin.place, [copy], sources, arrays, held, positions)
+    subject = Subject(tensor.op.name, tensor.origin.place, [copy], sources, arrays, held, positions, executor)
     return subject if any(np.isfinite(y).any() for y in subject.at) else None
 
 
@@ -311,7 +317,8 @@ def _check_cotangents(subject: Subject, rng: np.random.Generator) -> None:
             gap, size = np.abs(g - (a * p + b * q)), np.abs(a * p) + np.abs(b * q)
         if g.size and np.any(gap > EXACT * size):
             noise = subject.flow_noise(u, rng)[i] + subject.flow_noise(w, rng)[i]
-            bad = np.isfinite(gap) & (gap > EXACT * size + np.minimum(noise, 1e-6 * np.max(size)) + EXACT * np.max(size))
+            most = np.maximum(1e-6 * np.max(size), EXACT * subject.magnitude(u) / reach(subject.arrays[i]))
+            bad = np.isfinite(gap) & (gap > EXACT * size + np.minimum(noise, most) + EXACT * np.max(size))
             if np.any(bad):
                 index = tuple(int(k) for k in np.argwhere(bad)[0])
                 raise RuleError(
@@ -326,7 +333,7 @@ def _derivative(subject: Subject, rng: np.random.Generator) -> Subject:
     """The gradients as a function of the point and of the cotangents."""
     title = f"the gradient of {subject.title}"
     sources, arrays = [*subject.sources, *subject.cotangents], [*subject.arrays, *subject.random_cotangents(rng)]
-    return Subject(title, subject.place, subject.flowing, sources, arrays, subject.values)
+    return Subject(title, subject.place, subject.flowing, sources, arrays, subject.values, None, subject.executor)
 
 
 def _check_symmetry(subject: Subject, gradient: Subject, rng: np.random.Generator) -> None:

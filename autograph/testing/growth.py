@@ -115,7 +115,7 @@ _TO_ONE = ("tanh", "sin", "cos", "sigmoid", "erf", "erfc", "softsign", "arctan",
 _GENTLE = ("negative", "abs", "relu", "softplus", "arcsinh", "floor", "ceil", "round", "log_sigmoid", "identity")
 _STEEP = ("exp", "expm1", "sinh", "cosh", "exp2")
 _GUARDED: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
-    ("log", lambda x: 1 + x * x), ("log1p", lambda x: OPS["abs"](x)), ("sqrt", lambda x: 1 + x * x),
+    ("log", lambda x: 1 + x * x), ("log1p", OPS["abs"]), ("sqrt", lambda x: 1 + x * x),
     ("rsqrt", lambda x: 1 + x * x), ("reciprocal", lambda x: 1 + x * x), ("arcsin", lambda x: 0.9 * OPS["tanh"](x)),
     ("arctanh", lambda x: 0.9 * OPS["tanh"](x)), ("lgamma", lambda x: 1.5 + OPS["softplus"](x)),
     ("digamma", lambda x: 1 + OPS["softplus"](x)), ("cbrt", lambda x: 1 + x * x), ("log2", lambda x: 1 + OPS["abs"](x)),
@@ -237,7 +237,8 @@ def barrier(grow: Growth) -> Grown:
 
 # moves: axes ---------------------------------------------------------------------------------------------------------
 
-_REDUCTIONS = ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_var", "logsumexp", "norm", "argmax", "cumsum", "reduce_std")
+_REDUCTIONS = ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_var", "reduce_std", "logsumexp", "norm",
+               "argmax", "cumsum")  # fmt: skip
 
 
 def reduction(grow: Growth) -> Grown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf, isfinite, nan
 
 Line = Callable[[float], float]  # t ↦ φ(x + t·v) − φ(x); NaN where the function is not finite
@@ -37,19 +38,24 @@ class Slope:
 
 @dataclass(frozen=True)
 class Kink:
-    """A point where the slopes of the two sides differ: `left` and `right`, ±inf where one grows without bound."""
+    """A point where the slopes of the two sides differ: `left` and `right`, ±inf where one grows without bound.
+
+    error   how far either may be from the truth; a function like x^1.5 comes near its slope at 0 but slowly
+    """
 
     left: float
     right: float
+    error: float = 0.0
 
     def admits(self, value: float, tolerance: float) -> bool:
         """Whether `value` lies between the two sides, as the conventions for kinks want."""
         low, high = sorted((self.left, self.right))
-        return low - tolerance <= value <= high + tolerance
+        allowed = tolerance + 4 * self.error
+        return low - allowed <= value <= high + allowed
 
     def per(self, step: float) -> Kink:
         """The same slopes for a unit of the variable, where the line moved it by `step` > 0 a unit."""
-        return Kink(self.left / step, self.right / step)
+        return Kink(self.left / step, self.right / step, self.error / step)
 
     def __str__(self) -> str:
         return f"{self.left:.6g} on the left, {self.right:.6g} on the right"
@@ -100,10 +106,10 @@ def one_sided(line: Line, noise: float, side: int) -> Slope:
 
 def _grows(slopes: list[float]) -> bool:
     """Whether slopes with shrinking steps run away, each time by no less than half of what they did before."""
-    if not all(map(isfinite, slopes)) or not all(abs(b) > abs(a) for a, b in zip(slopes, slopes[1:])):
+    if not all(map(isfinite, slopes)) or not all(abs(b) > abs(a) for a, b in pairwise(slopes)):
         return False
-    growth = [b - a for a, b in zip(slopes, slopes[1:])]
-    steady = all(b / a > 0.5 for a, b in zip(growth, growth[1:]))
+    growth = [b - a for a, b in pairwise(slopes)]
+    steady = all(b / a > 0.5 for a, b in pairwise(growth))
     return steady and abs(growth[-1]) > 1e-2 * abs(slopes[-1])
 
 
@@ -116,9 +122,9 @@ def kink(line: Line, noise: float) -> Kink | None:
     if not isfinite(left.error) and not isfinite(right.error):
         return None
     if not isfinite(left.error):
-        return Kink(right.value, right.value)
+        return Kink(right.value, right.value, right.error)
     if not isfinite(right.error):
-        return Kink(left.value, left.value)
+        return Kink(left.value, left.value, left.error)
     if abs(left.value - right.value) > 10 * (left.error + right.error) or not isfinite(left.value - right.value):
-        return Kink(left.value, right.value)
+        return Kink(left.value, right.value, max(left.error, right.error))
     return None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -204,12 +205,14 @@ def gradient_property(
     away_from: Points = (),
     distinct: bool = False,
     elements: st.SearchStrategy[Any] | None = None,
+    settings: hypothesis_settings | None = None,
 ) -> Callable[[], None]:
     """A test that `fn` has the right gradients: `test_my_op = gradient_property(my_op, "(m,n),(n)->(m)")`.
 
     signature   the shapes in NumPy's notation for generalised ufuncs: sizes of equal name are equal
     batch       how many axes may stand before those of the signature, broadcast against each other; 3 where the
                 signature names no axes, else 0
+    settings    those of hypothesis, as `settings(max_examples=500)`; there is no deadline in any case
 
     The other options are those of `check_gradients` and `tensors`.
     """
@@ -219,7 +222,7 @@ def gradient_property(
     shapes = npst.mutually_broadcastable_shapes(signature=core, max_dims=most, min_side=sides[0], max_side=sides[1])
     double = as_dtype("float64")
 
-    @settings(deadline=None)
+    @hypothesis_settings(settings or hypothesis_settings(), deadline=None)
     @given(st.data())
     def test(data: st.DataObject) -> None:
         drawn = data.draw(shapes, label="shapes")

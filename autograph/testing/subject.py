@@ -12,12 +12,13 @@ from autograph.errors import AutographError
 from autograph.gradients import gradients
 from autograph.graph.tensor import Placeholder, Tensor
 from autograph.tensor_type import TensorType
-from autograph.testing.lift import DOUBLE, Array, NotAnalytic, Runner
+from autograph.testing.lift import DOUBLE, Array, Compiled, NotAnalytic, Runner
 from autograph.testing.slopes import Kink, Slope, central, kink
 
 EPS = float(np.finfo(np.float64).eps)
 STEP = 1e-20  # of the complex step: its error is of order h², so nothing is lost to truncation
 EXACT = 1e-12  # what a rule may differ from the complex step, in parts of the sum of absolute terms
+TINY = 1e-100  # what a step in parts of the size cannot move: its square is 0
 NEAR = 1e-9  # what it may differ from differences, beyond their own error
 Flow = Callable[[Sequence[Array]], list[Array]]
 
@@ -38,6 +39,7 @@ class Subject:
     values             what the other leaves hold
     title, place       what messages call it, and the line of the user's code that made it
     positions          the place of each source among the arguments of the user's function, or of the op
+    executor           the machine that runs the rules; op by op where None
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Subject:
         arrays: Sequence[Array],
         values: Mapping[Tensor, Array],
         positions: Sequence[int] | None = None,
+        executor: str | None = None,
     ) -> None:
         self.title, self.place = title, place
         self.outputs, self.sources = list(outputs), list(sources)
@@ -63,8 +66,12 @@ class Subject:
             raised = f"{title} ({place}): its gradient rule raises {type(error).__name__}"
             raise RuleError("raises", raised, str(error)) from error
         self.flowing = [rule for rule in self.rules if rule is not None]
-        self.backward = Runner(self.flowing, [*self.sources, *self.cotangents], values)
+        fed = [*self.sources, *self.cotangents]
+        self.executor = executor
+        self.backward = Runner(self.flowing, fed, values)
+        self.machine = Compiled(self.flowing, fed, values, executor) if executor else self.backward
         self._analytic: bool | None = None
+        self._reaches: dict[tuple[int, float], Array] = {}
 
     def named(self, i: int) -> str:
         """`input 0 'x'`, or `input 0` where it has no name of its own."""
@@ -75,7 +82,7 @@ class Subject:
 
     def flow(self, u: Sequence[Array], arrays: Sequence[Array] | None = None) -> list[Array]:
         """Jᵀu by the gradient rules: one array a source, zeros where nothing flows."""
-        return self._flows(self.backward([*(self.arrays if arrays is None else arrays), *u]), u)
+        return self._flows(self.machine([*(self.arrays if arrays is None else arrays), *u]), u)
 
     def _flows(self, found: list[Array], u: Sequence[Array]) -> list[Array]:
         numbers = iter(found)
@@ -122,17 +129,21 @@ class Subject:
 
         return along
 
+    def magnitude(self, u: Sequence[Array]) -> float:
+        """Σ |u·f|: what rounding errors of the value are to be measured by."""
+        with np.errstate(all="ignore"):
+            return sum(float(np.sum(np.where(w == 0, 0.0, np.abs(w * y)))) for w, y in zip(u, self.at, strict=True))
+
     def value_noise(self, u: Sequence[Array], rng: np.random.Generator) -> float:
         """How far rounding may move ⟨u, f(x)⟩."""
         with np.errstate(all="ignore"):
-            size = sum(float(np.sum(np.where(w == 0, 0.0, np.abs(w * y)))) for w, y in zip(u, self.at, strict=True))
             moves = []
             for _ in range(3):
                 ys = self.forward.rounded(self.arrays, rng, leaves=True)
                 gaps = [np.where(w == 0, 0.0, w * (y - y0)) for w, y, y0 in zip(u, ys, self.at, strict=True)]
                 moves.append(abs(sum(float(np.sum(gap)) for gap in gaps)))
         worst = max(move if isfinite(move) else 0.0 for move in moves)
-        return 3 * worst + 16 * EPS * size
+        return 3 * worst + 16 * EPS * self.magnitude(u)
 
     def complex_slope(self, i: int, v: Array, u: Sequence[Array]) -> tuple[Slope, float] | None:
         """The derivative of ⟨u, f⟩ along v by the complex step, and its sum of absolute terms; None if not analytic."""
@@ -150,6 +161,28 @@ class Subject:
         value = sum(float(np.sum(term)) for term in terms)
         scale = sum(float(np.sum(np.abs(term))) for term in terms)
         return (Slope(value, 0.0, "complex step", STEP), scale) if real and isfinite(value) else None
+
+    def element(self, i: int, index: tuple[int, ...], u: Sequence[Array], noise: float) -> tuple[Slope, float, Array]:
+        """The derivative by one element of source `i` along a step v of its own size, its scale, and v.
+
+        Where so small a step drowns in rounding, v is a tenth of a typical element.
+        """
+        tries: list[tuple[Slope, float, Array]] = []
+        for least in (0.0, 0.1):
+            v = np.zeros(self.arrays[i].shape)
+            v[index] = self._reach(i, least)[index]
+            if tries and v[index] == tries[0][2][index]:
+                break
+            slope, scale = self.slope(i, v, u, noise)
+            tries.append((slope, scale, v))
+            if slope.error <= 1e-6 * scale:
+                break
+        return min(tries, key=lambda found: found[0].error / found[2][index])
+
+    def _reach(self, i: int, least: float) -> Array:
+        if (i, least) not in self._reaches:
+            self._reaches[i, least] = reach(self.arrays[i], least)
+        return self._reaches[i, least]
 
     def slope(self, i: int, v: Array, u: Sequence[Array], noise: float) -> tuple[Slope, float]:
         """The derivative of ⟨u, f⟩ along v, and its scale: by the complex step where differences confirm it."""
@@ -187,11 +220,15 @@ def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(0.5, 1.5, shape) * rng.choice((-1.0, 1.0), shape)
 
 
-def reach(x: Array) -> Array:
-    """How far each element may be moved: its own size, or a tenth of a typical one where it is smaller; 1 if all are 0."""
+def reach(x: Array, least: float = 0.0) -> Array:
+    """How far each element may be moved: by its own size, but by no less than `least` of a typical one; zeros by a tenth.
+
+    A typical size is the median of those that are not zero (as good as zero is what underflows), and at most 1.
+    """
     size = np.abs(x)
-    typical = float(np.median(size[size > 0])) if np.any(size > 0) else 1.0
-    return np.maximum(size, 0.1 * typical) if typical < 1 else np.maximum(size, 0.1)
+    some = size > TINY
+    typical = min(1.0, float(np.median(size[some]))) if np.any(some) else 1.0
+    return np.where(some, np.maximum(size, least * typical), 0.1 * typical)
 
 
 def product(a: Any, b: Any) -> float:

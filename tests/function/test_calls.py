@@ -25,7 +25,7 @@ class Pair(NamedTuple):
 
 def test_outputs_come_back_in_the_structure_that_was_asked_for() -> None:
     x = ag.placeholder((), name="x")
-    f = lambda outputs: ag.function([x], outputs, on_unused_input="ignore")(2.0)  # noqa: E731
+    f = lambda outputs: ag.function([x], outputs, on_unused_input="ignore")(2.0)
     assert f(x + 1.0) == 3
     assert f([x, x + 1.0]) == [2, 3]
     assert f((x, x + 1.0)) == (2, 3)

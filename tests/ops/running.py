@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from autograph.graph.graph import evaluate
 
 WAYS = ("raw", "compiled")
 FLOATS = ("float64", "float32")
+ANY = Ellipsis  # nothing is said of it
 TOLERANCE = {"float64": 1e-14, "float32": 1e-6, "float16": 2e-3}
 
 each_way = pytest.mark.parametrize("way", WAYS)
@@ -64,3 +66,41 @@ def same(found: Any, wanted: Any, dtype: str, what: str = "") -> None:
     found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
     assert found.shape == wanted.shape, f"{what}: shape {found.shape}, wanted {wanted.shape}"
     np.testing.assert_allclose(found, wanted, rtol=TOLERANCE[dtype], atol=0, equal_nan=True, err_msg=what)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`function` at `at`: its value, its gradient (one entry an argument), and the rows of its Hessian where given."""
+
+    name: str
+    function: Callable[..., ag.Tensor]
+    at: tuple[Any, ...]
+    value: Any
+    gradient: tuple[Any, ...]
+    hessian: tuple[tuple[Any, ...], ...] = ()
+    seed: Any = None
+
+
+def row(name: str, function: Any, at: Any, value: Any, gradient: Any, *hessian: Any, seed: Any = None) -> Row:
+    """A row of functions of one number or vector may leave the tuples out."""
+    if not isinstance(at, tuple):
+        at, gradient, hessian = (at,), (gradient,), tuple((h,) for h in hessian)
+    return Row(name, function, at, value, gradient, hessian, seed)
+
+
+def compare(r: Row, found: tuple[Any, list[Any], list[list[Any]]], dtype: str, shape: tuple[int, ...] = ()) -> None:
+    def check(got: Any, wanted: Any, what: str) -> None:
+        if wanted is not ANY:
+            same(got, wanted if wanted is None or not shape else np.full(shape, wanted), dtype, f"{r.name}: {what}")
+
+    value, gradient, hessian = found
+    check(value, r.value, "value")
+    for i, (got, wanted) in enumerate(zip(gradient, r.gradient, strict=True)):
+        check(got, wanted, f"∂/∂x{i}")
+    for i, (got_row, wanted_row) in enumerate(zip(hessian, r.hessian, strict=False)):
+        for k, (got, wanted) in enumerate(zip(got_row, wanted_row, strict=True)):
+            check(got, wanted, f"∂²/∂x{i}∂x{k}")
+
+
+def rows(table: tuple[Row, ...]) -> Any:
+    return pytest.mark.parametrize("r", table, ids=[r.name for r in table])

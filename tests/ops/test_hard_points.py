@@ -7,58 +7,15 @@ of it, in float64 and float32, as numbers and as vectors.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 
 import autograph as ag
-from tests.ops.running import each_float, each_way, run, same, slopes
+from tests.ops.running import ANY, Row, compare, each_float, each_way, row, rows, run, same, slopes
 
 inf, nan, pi = math.inf, math.nan, math.pi
 ln2 = math.log(2)
-ANY = Ellipsis  # nothing is said of it
-
-
-@dataclass(frozen=True)
-class Row:
-    """`function` at `at`: its value, its gradient (one entry an argument), and the rows of its Hessian where given."""
-
-    name: str
-    function: Callable[..., ag.Tensor]
-    at: tuple[Any, ...]
-    value: Any
-    gradient: tuple[Any, ...]
-    hessian: tuple[tuple[Any, ...], ...] = ()
-    seed: Any = None
-
-
-def row(name: str, function: Any, at: Any, value: Any, gradient: Any, *hessian: Any, seed: Any = None) -> Row:
-    """A row of functions of one number or vector may leave the tuples out."""
-    if not isinstance(at, tuple):
-        at, gradient, hessian = (at,), (gradient,), tuple((h,) for h in hessian)
-    return Row(name, function, at, value, gradient, hessian, seed)
-
-
-def compare(r: Row, found: tuple[Any, list[Any], list[list[Any]]], dtype: str, shape: tuple[int, ...] = ()) -> None:
-    def check(got: Any, wanted: Any, what: str) -> None:
-        if wanted is not ANY:
-            same(got, wanted if wanted is None or not shape else np.full(shape, wanted), dtype, f"{r.name}: {what}")
-
-    value, gradient, hessian = found
-    check(value, r.value, "value")
-    for i, (got, wanted) in enumerate(zip(gradient, r.gradient, strict=True)):
-        check(got, wanted, f"∂/∂x{i}")
-    for i, (got_row, wanted_row) in enumerate(zip(hessian, r.hessian, strict=False)):
-        for k, (got, wanted) in enumerate(zip(got_row, wanted_row, strict=True)):
-            check(got, wanted, f"∂²/∂x{i}∂x{k}")
-
-
-def rows(table: tuple[Row, ...]) -> Any:
-    return pytest.mark.parametrize("r", table, ids=[r.name for r in table])
-
 
 # one number at a time ------------------------------------------------------------------------------------------------
 
@@ -202,7 +159,8 @@ QUOTIENTS = (
     row("xlog1py(0, -1)", ag.xlog1py, (0.0, -1.0), 0.0, (-inf, 0.0)),
     row("sinc at 0", ag.sinc, 0.0, 1.0, 0.0, -(pi**2) / 3),
     row("sinc at 1", ag.sinc, 1.0, 0.0, -1.0, 2.0),
-    row("sinc at 1e-5", ag.sinc, 1e-5, 1 - pi**2 / 6e10, -(pi**2) / 3e5 * (1 - pi**2 / 1e11), -(pi**2) / 3 * (1 - 3 * pi**2 / 1e11)),
+    row("sinc at 1e-5", ag.sinc, 1e-5, 1 - pi**2 / 6e10, -(pi**2) / 3e5 * (1 - pi**2 / 1e11),
+        -(pi**2) / 3 * (1 - 3 * pi**2 / 1e11)),
 )  # fmt: skip
 
 LOGISTIC = (
@@ -342,163 +300,3 @@ def test_the_hessian_of_a_product_at_two_zeros(dtype: str, way: str) -> None:
     assert run([second], [x], [np.zeros(2, dtype)], way)[0].tolist() == [[0, 1], [1, 0]]
     wanted = [[0, 4, 3], [4, 0, 0], [3, 0, 0]]  # at [0, 3, 4]
     assert run([second], [x], [np.array([0, 3, 4], dtype)], way)[0].tolist() == wanted
-
-
-# a cotangent of exactly zero stays zero ------------------------------------------------------------------------------
-
-DEAD: tuple[tuple[Callable[..., ag.Tensor], float], ...] = (
-    *((f, 0.0) for f in (ag.sqrt, ag.rsqrt, ag.cbrt, ag.reciprocal, ag.log, ag.log2, ag.log10, ag.lgamma, ag.digamma)),
-    *((f, -1.0) for f in (ag.sqrt, ag.rsqrt, ag.log, ag.log2, ag.log10, ag.log1p)),
-    *((f, 1.0) for f in (ag.arcsin, ag.arccos, ag.arctanh, ag.arccosh, ag.erfinv, ag.ndtri)),
-    *((f, 2.0) for f in (ag.arcsin, ag.arccos, ag.arctanh, ag.erfinv, ag.ndtri)),
-    *((f, 2000.0) for f in (ag.exp, ag.exp2, ag.expm1, ag.sinh, ag.cosh)),
-)
-HALVES: tuple[tuple[str, Callable[..., ag.Tensor], float], ...] = (  # where(the point is left out, f(x), 0)
-    ("1/x", lambda x: 1 / x, 0.0),
-    ("x**-1.5", lambda x: x**-1.5, 0.0),
-    ("x**x", lambda x: ag.power(x, x), -1.5),
-    ("x log x", lambda x: x * ag.log(x), 0.0),
-    ("x log x", lambda x: x * ag.log(x), -1.0),
-    ("x² log x", lambda x: x**2 * ag.log(x), 0.0),
-    ("x√x", lambda x: x * ag.sqrt(x), -1.0),
-    ("x/x", lambda x: x / x, 0.0),
-    ("x·(1/x)", lambda x: x * (1 / x), 0.0),
-    ("(1/x)²", lambda x: ag.square(1 / x), 0.0),
-    ("x·(1/x)²", lambda x: (1 / x) ** 2 * x, 0.0),
-    ("x·exp(-x)", lambda x: x * ag.exp(-x), -2000.0),
-    ("(log x)²", lambda x: ag.log(x) ** 2, 0.0),
-    ("(log x)³", lambda x: ag.log(x) ** 3, 0.0),
-    ("exp log x", lambda x: ag.exp(ag.log(x)), -1.0),
-    ("tanh log x", lambda x: ag.tanh(ag.log(x)), 0.0),
-    ("relu log x", lambda x: ag.relu(ag.log(x)), -1.0),
-    ("|log x|", lambda x: ag.abs(ag.log(x)), 0.0),
-    ("max(log x, -1)", lambda x: ag.maximum(ag.log(x), -1.0), -1.0),
-    ("clip(log x)", lambda x: ag.clip(ag.log(x), -1.0, 1.0), -1.0),
-    ("arctan(1/x)", lambda x: ag.arctan(1 / x), 0.0),
-    ("erf(1/x)", lambda x: ag.erf(1 / x), 0.0),
-    ("gelu log x", lambda x: ag.gelu(ag.log(x)), 0.0),
-    ("elu log x", lambda x: ag.elu(ag.log(x)), 0.0),
-    ("lerp to log x", lambda x: ag.lerp(0.0, ag.log(x), x), 0.0),
-)
-
-
-def named(table: Any) -> Any:
-    return pytest.mark.parametrize(("function", "x"), [t[-2:] for t in table], ids=[
-        f"{t[0] if isinstance(t[0], str) else t[0].__name__} at {t[-1]}" for t in table])  # fmt: skip
-
-
-@each_way
-@each_float
-@named(DEAD)
-def test_a_zero_fed_as_the_cotangent_gives_zero(function: Callable[..., ag.Tensor], x: float, dtype: str, way: str) -> None:
-    p, u = (ag.placeholder((None,), dtype=dtype) for _ in range(2))
-    slope = ag.gradients([function(p)], p, cotangents=[u])
-    found = run([slope], [p, u], [np.full(2, x, dtype), np.array([0, 1], dtype)], way)[0]
-    assert found[0] == 0 and found[1] != 0
-    twice = ag.gradients([slope], p, cotangents=[u])
-    assert run([twice], [p, u], [np.full(2, x, dtype), np.zeros(2, dtype)], way)[0].tolist() == [0, 0]
-
-
-@each_way
-@each_float
-@named(DEAD)
-def test_where_keeps_a_function_out_to_second_order(function: Callable[..., ag.Tensor], x: float, dtype: str, way: str) -> None:
-    r = row("where", lambda p: ag.where(ag.not_equal(p, x), function(p), 0), x, 0.0, 0.0, 0.0)
-    compare(r, slopes(r.function, r.at, dtype, way), dtype)
-
-
-@each_way
-@each_float
-@named(HALVES)
-def test_where_keeps_an_expression_out(function: Callable[..., ag.Tensor], x: float, dtype: str, way: str) -> None:
-    r = row("where", lambda p: ag.where(ag.not_equal(p, x), function(p), 0), x, 0.0, 0.0)
-    compare(r, slopes(r.function, r.at, dtype, way), dtype)
-    compare(r, slopes(r.function, [np.full(2, x)], dtype, way), dtype, (2,))
-
-
-# NaN, whole numbers, refusals ----------------------------------------------------------------------------------------
-
-UNARY = (
-    ag.abs, ag.sign, ag.square, ag.sqrt, ag.rsqrt, ag.cbrt, ag.reciprocal, ag.exp, ag.exp2, ag.expm1, ag.log, ag.log2,
-    ag.log10, ag.log1p, ag.sin, ag.cos, ag.tan, ag.arcsin, ag.arccos, ag.arctan, ag.sinh, ag.cosh, ag.tanh, ag.arcsinh,
-    ag.arccosh, ag.arctanh, ag.erf, ag.erfc, ag.erfinv, ag.ndtr, ag.ndtri, ag.digamma, ag.lgamma, ag.sigmoid, ag.log_sigmoid,
-    ag.softplus, ag.softsign, ag.sinc, ag.relu, ag.floor, ag.ceil, ag.round, ag.trunc, ag.negative, ag.relu6, ag.elu, ag.selu,
-    ag.gelu, ag.gelu_tanh, ag.silu, ag.mish, ag.hard_sigmoid, ag.leaky_relu, lambda x: ag.polygamma(1, x), lambda x: x**3,
-    lambda x: ag.clip(x, 0, 1), lambda x: ag.maximum(x, 0), lambda x: ag.minimum(0, x), lambda x: ag.logaddexp(x, 0),
-)  # fmt: skip
-
-
-@each_way
-@each_float
-def test_nan_in_is_nan_out(dtype: str, way: str) -> None:
-    x = ag.placeholder((None,), dtype=dtype)
-    for function, values in zip(UNARY, run([f(x) for f in UNARY], [x], [np.array([nan, nan], dtype)], way), strict=True):
-        assert np.isnan(values).all(), function
-
-
-@pytest.mark.parametrize("function", (
-    lambda x: ag.argmax(x, 0), lambda x: ag.argmin(x, 0), lambda x: ag.argsort(x), lambda x: ag.top_k(x, 1)[1],
-    lambda x: ag.cast(x, "int32"), lambda x: x > 0, lambda x: ag.isnan(x), lambda x: ag.count_nonzero(x),
-    lambda x: ag.searchsorted(x, 1.0), ag.stop_gradient, lambda x: ag.reduce_any(x),
-))  # fmt: skip
-def test_whole_outputs_cut_the_gradient(function: Callable[..., ag.Tensor]) -> None:
-    x = ag.placeholder((3,))
-    assert ag.gradients(ag.reduce_sum(ag.cast(function(x), "float32") * 2.0), x) is None
-
-
-@each_way
-def test_the_first_extreme_wins_and_nan_counts_as_one(way: str) -> None:
-    x = ag.placeholder((None,), dtype="float64")
-    positions = [ag.argmax(x), ag.argmin(x), ag.argsort(x), ag.argsort(x, descending=True)]
-    for values, wanted in (
-        ([1.0, 3.0, 3.0, 1.0], (1, 0, [0, 3, 1, 2], [1, 2, 0, 3])),
-        ([1.0, nan, 3.0, nan], (1, 1, [0, 2, 1, 3], [2, 0, 1, 3])),
-    ):
-        assert [v.tolist() for v in run(positions, [x], [np.array(values)], way)] == list(wanted)
-
-
-@each_way
-def test_whole_division_floors_and_has_no_zero(way: str) -> None:
-    a, b = (ag.placeholder((None,), dtype="int32") for _ in range(2))
-    quotient, rest = run([a // b, a % b], [a, b], [np.array(v, "int32") for v in ([7, -7, 7, -7], [2, 2, -2, -2])], way)
-    assert quotient.tolist() == [3, -4, -4, 3] and rest.tolist() == [1, 1, -1, -1]
-    for output in (a // b, a % b, b // 0):
-        with pytest.raises(ZeroDivisionError, match="divided by 0"):
-            run([output], [a, b], [np.array([1, 2], "int32"), np.array([1, 0], "int32")], way)
-
-
-SINGULAR, INDEFINITE = np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[1.0, 2.0], [2.0, 1.0]])
-
-
-@each_way
-def test_matrices_without_an_answer_are_refused_with_their_condition(way: str) -> None:
-    a = ag.placeholder((None, 2), dtype="float64")
-    for output, value, text in (
-        (ag.inv(a), SINGULAR, "condition"), (ag.solve(a, np.ones(2)), SINGULAR, "condition"), (ag.cholesky(a), INDEFINITE, "condition"),
-    ):  # fmt: skip
-        with pytest.raises(np.linalg.LinAlgError, match=text):
-            run([output], [a], [value], way)
-
-
-@each_way
-def test_indices_outside_and_extremes_of_nothing_are_refused(way: str) -> None:
-    x, i = ag.placeholder((None,), dtype="float64"), ag.placeholder((None,), dtype="int64")
-    for output in (ag.gather(x, i), ag.take_along_axis(x, i, 0), ag.gradients(ag.reduce_sum(ag.gather(x, i)), x)):
-        assert np.shape(run([output], [x, i], [np.ones(3), np.array([-3, 2])], way)[0]) in ((2,), (3,))
-        for index in (3, -4):
-            with pytest.raises(IndexError, match=str(index)):
-                run([output], [x, i], [np.ones(3), np.array([0, index])], way)
-    for function in (ag.reduce_max, ag.reduce_min, ag.argmax, ag.argmin):
-        with pytest.raises(ValueError, match="axis") if function not in (ag.argmax, ag.argmin) else pytest.raises(ValueError):
-            run([function(x)], [x], [np.ones(0)], way)
-
-
-def test_what_is_known_to_be_wrong_is_refused_when_it_is_written() -> None:
-    x = ag.placeholder((0, 2))
-    for bad, error, text in (
-        (lambda: ag.clip(x, 1, 0), ValueError, "exceeds"), (lambda: ag.reduce_max(x, 0), ValueError, "axis 0"),
-        (lambda: ag.argmax(x, 0), ValueError, "axis 0"), (lambda: ag.gather(ag.ones_like(np.ones(3)), 3), IndexError, "3"),
-        (lambda: ag.power(ag.placeholder((), dtype="int32"), -1), ValueError, "negative"),
-    ):  # fmt: skip
-        with pytest.raises(error, match=text):
-            bad()

@@ -67,7 +67,7 @@ class Source:
             return repr(a)
         if type(a) is float:
             return repr(a) if a - a == 0 else self.thing("number", a)
-        if isinstance(a, tuple) and a and all(isinstance(v, Value) for v in a):
+        if isinstance(a, tuple | list) and a and all(isinstance(v, Value) for v in a):
             return f"({', '.join(self.name(v) for v in a)},)"
         if isinstance(a, tuple) and all(type(v) in (int, bool, type(None)) for v in a):
             return repr(a)

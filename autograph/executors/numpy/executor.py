@@ -8,20 +8,20 @@ import operator
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, pairwise, starmap
+from itertools import chain, groupby, pairwise, starmap
 from typing import Any
 
 import numpy as np
 
 from autograph.arrays import numpy_namespace
 from autograph.executors.numpy import commit, plan
+from autograph.executors.numpy.blas import Axpy, accumulate, step_by_gemm
 from autograph.executors.numpy.cache import last_level_cache
 from autograph.executors.numpy.emit import BY_KEYWORD, Source
-from autograph.executors.numpy.gemm import step_by_gemm
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Place, Step, Value
 from autograph.graph.graph import ancestors
-from autograph.graph.register import epoch
+from autograph.graph.register import copying, epoch
 from autograph.graph.tensor import Tensor
 from autograph.program.lower import Tick
 
@@ -87,6 +87,7 @@ class Program:
             early += copies
         early += plan.stage(groups, early, recorder)
         self.plans = [plan.plan_group(g, recorder, shadowed) for g in groups]
+        early += accumulate(self.plans, recorder)
         self.guards = list(dict.fromkeys(g.guard for g in groups if g.guard is not None))
         self.early = early
         self.memory = plan.plan_memory(early, self.plans, kept)
@@ -99,23 +100,29 @@ class Program:
         names = [f"o{i}" for i in range(len(self.outputs))]
         lines = [f"{o} = {_fetched(value, source)}" for o, value in zip(names, self.outputs, strict=True)]
         if self.plans:
-            lists = [self._segment(i, g.guard, source) for i, g in enumerate(p.group for p in self.plans)]
-            steps = lists[0] if len(lists) == 1 else f"chain({', '.join(lists)})"
-            if self.on_nonfinite == "apply":
-                lines.append(f"deque(starmap(call, {steps}), 0)")
-            else:
-                lines.append(f"deque(starmap(call, {steps}), 0)")
-                late = ", ".join(s.replace("C", "W", 1) for s in lists)
-                checked = ", ".join(s.replace("C", "K", 1) for s in lists)
-                lines.append(f"if finite(chain({checked})):")
-                lines.append(f"    deque(starmap(call, chain({late})), 0)")
-                lines.append("else:")
-                lines.append(f"    refused(chain({checked}), [{', '.join(names)}])")
+            calls = self._chained("C", source)
+            lines.append(f"deque(starmap(call, {calls}), 0)")
+            if self.on_nonfinite != "apply":
+                lines += [
+                    f"if finite({self._chained('K', source)}):",
+                    f"    deque(starmap(call, {self._chained('W', source)}), 0)",
+                    "else:",
+                    f"    refused({self._chained('K', source)}, [{', '.join(names)}])",
+                ]
         lines.append(f"return [{', '.join(names)}]")
         return lines
 
-    def _segment(self, i: int, guard: Value | None, source: Source) -> str:
-        return f"C{i}" if guard is None else f"(C{i} if {source.name(guard)} else ())"
+    def _segments(self) -> list[tuple[Value | None, list[plan.GroupPlan]]]:
+        """The groups in their order, cut where the guard changes."""
+        return [(guard, list(some)) for guard, some in groupby(self.plans, lambda p: p.group.guard)]
+
+    def _chained(self, letter: str, source: Source) -> str:
+        """All lists of one kind, those behind a guard only where it holds."""
+        names = [
+            f"{letter}{i}" if guard is None else f"({letter}{i} if {source.name(guard)} else ())"
+            for i, (guard, _) in enumerate(self._segments())
+        ]
+        return names[0] if len(names) == 1 else f"chain({', '.join(names)})"
 
     # binding ----------------------------------------------------------------------------------------------------------
 
@@ -135,9 +142,11 @@ class Program:
         }  # fmt: skip
         for name, value in self.text.fixed.items():
             environment[name] = self._array(value, arrays)
-        for i, p in enumerate(self.plans):
-            bound = BoundGroup(p, lambda v: self._array(v, arrays))
-            environment[f"C{i}"], environment[f"W{i}"], environment[f"K{i}"] = bound.calls, bound.late, bound.checks
+        for i, (_, plans) in enumerate(self._segments()):
+            bound = [BoundGroup(p, lambda v: self._array(v, arrays)) for p in plans]
+            environment[f"C{i}"] = [call for group in bound for call in group.calls]
+            environment[f"W{i}"] = [call for group in bound for call in group.late]
+            environment[f"K{i}"] = [check for group in bound for check in group.checks]
         exec(self._code, environment)  # our own text, made by `emit` from numbers and our own names
         self.run = environment["tick"]
         self.stamp = epoch[0] + self.arena.epoch
@@ -163,7 +172,7 @@ class Program:
         """A new value is not finite: `raise` says so, `skip` lets the counters of random streams go on alone."""
         if self.on_nonfinite == "raise":
             raise Refused
-        steps = [(np.copyto, home, new) for new, home, goes_on in checks if goes_on]
+        steps = [copying(home, new) for new, home, goes_on in checks if goes_on]
         deque(starmap(operator.call, steps), 0)
         self.skipped = True
 
@@ -261,7 +270,7 @@ class BoundGroup:
             arrays = {number: column[0] for number, column in columns.items()}
             self._add(p, array, arrays, own, shadows)
             return
-        sizes = [int(np.prod(m.writes[0].home.shape, dtype=int)) for m in g.members]
+        sizes = p.sizes
         start = 0
         for first, last in _runs(list(columns.values()), len(sizes)):
             stop = start + sum(sizes[first:last])
@@ -288,15 +297,18 @@ class BoundGroup:
         place = {n: written[s] if isinstance(s, int) else own[n] for n, s in p.storage.items()}
         for function, arguments in p.group.calls:
             given = [array(a) if isinstance(a, Value) else place.get(a, arrays.get(a)) for a in arguments]
+            if isinstance(function, Axpy):
+                self.calls.append(function.bound(*given[:3]))
+                continue
             if function in BY_KEYWORD:
                 function, given = functools.partial(function, out=given[-1]), given[:-1]
             self.calls.append((function, *given))
         for column, home in p.copies:
-            self.calls.append((np.copyto, written[home], place.get(column, arrays.get(column))))
+            self.calls.append(copying(written[home], place.get(column, arrays.get(column))))
         for home, shadow in shadows.items():
             counter = all(v.register is not None and v.register.default_update is not None for v in p.group.columns[home])
             self.checks.append((shadow, arrays[home], counter))
-            self.late.append((np.copyto, arrays[home], shadow))
+            self.late.append(copying(arrays[home], shadow))
 
 
 def _runs(columns: Sequence[list[Any]], count: int) -> list[tuple[int, int]]:

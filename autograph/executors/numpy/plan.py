@@ -6,6 +6,7 @@ arrays whose lives do not overlap share bytes of one arena, which all programs o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,11 @@ class GroupPlan:
     storage: dict[int, int | Value]  # a temporary column → the column of a home, or scratch of its own
     shadows: dict[int, Value]  # a home's column → where its new value waits, under a guard against non-finite values
     copies: list[tuple[int, int]]  # (column, home column) to copy at the end of the group
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many elements each member has."""
+        return [math.prod(member.writes[0].home.shape) for member in self.group.members]
 
 
 @dataclass
@@ -116,7 +122,7 @@ def plan_group(g: Group, recorder: Recorder, shadowed: bool) -> GroupPlan:
         if isinstance(arguments[-1], int):
             made[arguments[-1]] = k
     plan = GroupPlan(g, {}, {}, [])
-    shape = (sum(_sizes(g)),) if g.flat else None
+    shape = (sum(plan.sizes),) if g.flat else None
 
     def scratch(column: int) -> Value:
         like = g.columns[column][0]
@@ -142,10 +148,6 @@ def plan_group(g: Group, recorder: Recorder, shadowed: bool) -> GroupPlan:
             plan.storage[column] = area
             free.append((len(g.calls) + 1 if kept else last_read.get(column, k), area))
     return plan
-
-
-def _sizes(g: Group) -> list[int]:
-    return [int(np.prod(m.writes[0].home.shape, dtype=int)) for m in g.members]
 
 
 def _same_type(g: Group, a: int, b: int) -> bool:
@@ -176,14 +178,21 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
     last: dict[Value, int] = {}
     first: dict[Value, int] = {}
 
+    held: dict[Value, set[Value]] = {}  # what a call returned may be a view of what it was given
+
     def touch(value: Value, time: int) -> None:
         root = value.root
+        for kept_alive in held.get(root, ()):
+            last[kept_alive] = max(last[kept_alive], time)
         if root.place is Place.SCRATCH:
             first.setdefault(root, time)
             last[root] = max(last.get(root, 0), time)
 
     for time, step in enumerate(early):
-        for value in _flat_reads(step):
+        if step.result.root.place is Place.DYNAMIC:
+            roots = {v.root for v in step.reads}
+            held[step.result.root] = {r for r in roots if r.place is Place.SCRATCH}.union(*(held.get(r, ()) for r in roots))
+        for value in step.reads:
             touch(value, time)
         touch(step.result, time)
     for value in kept:
@@ -207,13 +216,6 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
         if plan.shadows and g.guard is not None:
             touch(g.guard, end)  # it is asked again when the new values are checked, and when they go home
     return _assign(early, first, last)
-
-
-def _flat_reads(step: Step) -> list[Value]:
-    found = []
-    for a in step.arguments:
-        found += [v for v in a if isinstance(v, Value)] if isinstance(a, tuple) else [a] if isinstance(a, Value) else []
-    return found
 
 
 def _assign(early: list[Step], first: dict[Value, int], last: dict[Value, int]) -> Memory:

@@ -207,22 +207,33 @@ class Recorder:
         whole = isinstance(x, Value) and x.dtype.char in "fd" and x.fixed and x.layout.flags.c_contiguous  # type: ignore[union-attr]
         shape = x.shape if whole else ()
         count = math.prod(shape[a] for a in axis) if whole else 0
-        if not whole or not axis or not 0 < count <= _SHORT or 0 in shape:
+        if not whole or not axis or not 0 < count <= _SHORT or 0 in shape or (count > _CHAIN and count % 4):
             return self._emit_call("sum", reductions.sum, [x, axis, keepdims])
         kept = tuple(1 if a in axis else n for a, n in enumerate(shape)) if keepdims else tuple(
             n for a, n in enumerate(shape) if a not in axis
         )
-        ones = self.constant(np.ones(count, x.dtype))
         rest = math.prod(shape) // count
         result = self.scratch(x.dtype, kept)
-        if axis == tuple(range(len(axis))) and (count <= _CHAIN or rest % 4 == 0 or rest == 1):
-            flat = self._shaped(x, (count,) if rest == 1 and not kept else (count, rest))
-            self._dot(ones, flat, self._shaped(result, () if flat.shape == (count,) else (rest,)))
+        if axis == tuple(range(len(axis))) and rest > 1:
+            self._dot_rows(self._shaped(x, (count, rest)), self._shaped(result, (rest,)))
         elif axis == tuple(range(len(shape) - len(axis), len(shape))):
-            self._dot(self._shaped(x, (rest, count)), ones, self._shaped(result, (rest,)))
+            ones = self.constant(np.ones(count, x.dtype))
+            whole = (count,) if rest == 1 and not kept else (rest, count)
+            self._dot(self._shaped(x, whole), ones, self._shaped(result, () if len(whole) == 1 else (rest,)))
         else:
             return self._emit_call("sum", reductions.sum, [x, axis, keepdims])
         return result
+
+    def _dot_rows(self, x: Value, result: Value) -> None:
+        """The sum of the rows of a matrix; in slabs of four where one chain would be too long."""
+        count, rest = x.shape
+        while count > _CHAIN and rest % 4:
+            slabs = self._shaped(x, (4, count // 4 * rest))
+            part = self.scratch(x.dtype, (slabs.shape[1],))
+            self._dot(self.constant(np.ones(4, x.dtype)), slabs, part)
+            count //= 4
+            x = self._shaped(part, (count, rest))
+        self._dot(self.constant(np.ones(count, x.dtype)), x, result)
 
     def mean(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
         """A sum over a count; half precision is left to the namespace, which adds it in single."""

@@ -122,7 +122,11 @@ class Step:
 
     @functools.cached_property
     def reads(self) -> list[Value]:
-        return [a for a in self.arguments if isinstance(a, Value)]
+        """The values among the arguments, those inside tuples and lists too."""
+        found: list[Value] = []
+        for a in self.arguments:
+            found += [v for v in a if isinstance(v, Value)] if isinstance(a, tuple | list) else [a] if isinstance(a, Value) else []
+        return found
 
 
 @functools.lru_cache(maxsize=1024)
