@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograph.control import map_rows
-from autograph.errors import ArgumentError
+from autograph.errors import ArgumentError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Placeholder, Tensor, apply, as_tensor
@@ -15,7 +15,7 @@ from autograph.ops.filling import zeros_like
 from autograph.ops.movement import reshape
 from autograph.ops.reduction import reduce_sum
 from autograph.ops.shape import size_of
-from autograph.tensor_type import TensorType, element_count
+from autograph.tensor_type import TensorType, element_count, shapes_agree
 
 _BASIS = register(Op(
     "basis_like",
@@ -91,6 +91,9 @@ def _paired(variables: Any, vectors: Any) -> tuple[list[Tensor], list[Tensor], b
     directions = [as_tensor(v) for v in ([vectors] if single else vectors)]
     if len(sources) != len(directions):
         raise ArgumentError(f"{len(sources)} variables and {len(directions)} vectors: one each is needed")
+    for x, v in zip(sources, directions, strict=True):
+        if not shapes_agree(x.shape, v.shape):
+            raise ShapeError(f"the vector of {x.name!r} is {v.type}, the variable {x.type}", fix="they must be of one shape")
     return list(sources), directions, single
 
 

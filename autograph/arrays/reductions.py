@@ -222,12 +222,16 @@ def all(x: Array, axis: Axes, keepdims: bool = False, out: Array | None = None) 
 
 
 def argmax(x: Array, axis: int, keepdims: bool = False) -> Array:
-    """The first index of the maximum along `axis`, as int64; a NaN is greatest."""
+    """The first index of the maximum along `axis`, as int64; a NaN is greatest. Raises ShapeError where there is nothing."""
+    if not x.shape[axis]:
+        raise _nothing(x, (axis,), "maximum")
     return np.asarray(np.argmax(x, axis, keepdims=keepdims), np.int64)[()]
 
 
 def argmin(x: Array, axis: int, keepdims: bool = False) -> Array:
-    """The first index of the minimum along `axis`, as int64; a NaN is least."""
+    """The first index of the minimum along `axis`, as int64; a NaN is least. Raises ShapeError where there is nothing."""
+    if not x.shape[axis]:
+        raise _nothing(x, (axis,), "minimum")
     return np.asarray(np.argmin(x, axis, keepdims=keepdims), np.int64)[()]
 
 

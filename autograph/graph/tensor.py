@@ -326,7 +326,8 @@ def _number_constant(number: bool | int | float, dtype: DType | None) -> Tensor:
     if dtype is None or (dtype.kind in "iu" and not isinstance(number, bool)):
         weak = as_tensor(number)
         return weak if dtype is None else cast_literal(weak, dtype)
-    return Constant(np.array(number, dtype))
+    with np.errstate(all="ignore"):
+        return Constant(np.array(number, dtype))
 
 
 def _told_of(error: AutographError, op: Op, operands: Iterable[Any]) -> AutographError:

@@ -25,7 +25,7 @@ from autograph.tensor_type import TensorType, as_dtype, result_dtype
 __all__ = [
     "abs", "add", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cast", "cbrt", "cos",
     "cosh", "div_no_nan", "divide", "exp", "exp2", "expm1", "floor_divide", "hypot", "lerp", "log", "log10", "log1p",
-    "log2", "mod", "mul_no_nan", "multiply", "negative", "power", "product", "reciprocal", "rsqrt", "sign", "sin",
+    "log2", "mod", "mul_no_nan", "multiply", "negative", "power", "product", "reciprocal", "rsqrt", "scaled", "sign", "sin",
     "sinh", "sqrt", "square", "subtract", "tan", "tanh",
 ]  # fmt: skip
 
@@ -58,7 +58,7 @@ divide   = singular("divide", "a / b; integers give floatx", inputs="a b", opera
                     vjp=lambda g, y, a, b: (mul_no_nan(g, 1 / b), mul_no_nan(g, y / -b)))
 negative = elementwise("negative", "-x", infer=_numbers, vjp=lambda g, y, x: (-g,))
 abs      = elementwise("abs", "|x|, with gradient 0 at 0", eval=lambda xp, x: xp.absolute(x),
-                       vjp=lambda g, y, x: (g * sign(x),))
+                       vjp=lambda g, y, x: (scaled(g, sign(x), x),))
 sign     = elementwise("sign", "-1, 0 or 1", infer=_numbers, vjp=lambda g, y, x: (zeros_like(x),))
 
 mul_no_nan = elementwise("mul_no_nan", "a · b, and 0 wherever a is 0, even if b is infinite or NaN", inputs="a b",
@@ -78,6 +78,11 @@ mod          = singular("mod", "a - b·⌊a / b⌋, with the sign of b; for inte
 def product(g: Tensor, d: Tensor) -> Tensor:
     """g·d for a rule, and 0 wherever g is 0: plainly, unless d may be infinite."""
     return multiply(g, d) if stays_finite(d) else mul_no_nan(g, d)
+
+
+def scaled(g: Tensor, d: Tensor, x: Tensor) -> Tensor:
+    """g·d for a rule whose d is finite wherever x is, and 0 wherever g is 0: plainly, unless x may be infinite."""
+    return multiply(g, d) if stays_finite(x) else mul_no_nan(g, d)
 
 
 # powers and exponentials ---------------------------------------------------------------------------------------------
@@ -103,8 +108,8 @@ log1p = singular("log1p", "log(1 + x), exact near 0", operands=floating,
 
 # trigonometric and hyperbolic functions ------------------------------------------------------------------------------
 
-sin     = elementwise("sin", "The sine of x, in radians.", operands=floating, vjp=lambda g, y, x: (g * cos(x),))
-cos     = elementwise("cos", "The cosine of x, in radians.", operands=floating, vjp=lambda g, y, x: (-g * sin(x),))
+sin     = elementwise("sin", "The sine of x, in radians.", operands=floating, vjp=lambda g, y, x: (scaled(g, cos(x), x),))
+cos     = elementwise("cos", "The cosine of x, in radians.", operands=floating, vjp=lambda g, y, x: (-scaled(g, sin(x), x),))
 tan     = elementwise("tan", "The tangent of x, in radians.", operands=floating,
                       vjp=lambda g, y, x: (mul_no_nan(g, 1 + square(y)),))
 arcsin  = singular("arcsin", "The angle in [-π/2, π/2] whose sine is x.", operands=floating,
@@ -112,18 +117,18 @@ arcsin  = singular("arcsin", "The angle in [-π/2, π/2] whose sine is x.", oper
 arccos  = singular("arccos", "The angle in [0, π] whose cosine is x.", operands=floating,
                    vjp=lambda g, y, x: (mul_no_nan(g, -rsqrt((1 - x) * (1 + x))),))
 arctan  = elementwise("arctan", "The angle in [-π/2, π/2] whose tangent is x.", operands=floating,
-                      vjp=lambda g, y, x: (g * reciprocal(1 + square(x)),))
+                      vjp=lambda g, y, x: (scaled(g, reciprocal(1 + square(x)), x),))
 hypot   = elementwise("hypot", "√(a² + b²) without overflow; at (0, 0) its gradient is 0.", inputs="a b",
-                      operands=floating, vjp=lambda g, y, a, b: (g * div_no_nan(a, y), g * div_no_nan(b, y)))
+                      operands=floating, vjp=lambda g, y, a, b: (scaled(g, div_no_nan(a, y), y), scaled(g, div_no_nan(b, y), y)))
 arctan2 = elementwise("arctan2", "The angle in [-π, π] of the point (b, a); at (0, 0) its gradient is 0.",
                       inputs="a b", operands=floating, vjp=lambda g, y, a, b: _angle_vjp(g, a, b, hypot(a, b)))
 sinh    = singular("sinh", "The hyperbolic sine.", operands=floating,
                    vjp=lambda g, y, x: (mul_no_nan(g, cosh(x)),))
 cosh    = singular("cosh", "The hyperbolic cosine.", operands=floating,
                    vjp=lambda g, y, x: (mul_no_nan(g, sinh(x)),))
-tanh    = elementwise("tanh", "The hyperbolic tangent.", operands=floating, vjp=lambda g, y, x: (g * (1 - y * y),))
+tanh    = elementwise("tanh", "The hyperbolic tangent.", operands=floating, vjp=lambda g, y, x: (scaled(g, 1 - y * y, x),))
 arcsinh = elementwise("arcsinh", "The number whose hyperbolic sine is x.", operands=floating,
-                      vjp=lambda g, y, x: (g * reciprocal(hypot(x, 1)),))
+                      vjp=lambda g, y, x: (scaled(g, reciprocal(hypot(x, 1)), x),))
 arccosh = singular("arccosh", "The number ≥ 0 whose hyperbolic cosine is x.", operands=floating,
                    vjp=lambda g, y, x: (mul_no_nan(g, rsqrt(x - 1) * rsqrt(x + 1)),))
 arctanh = singular("arctanh", "The number whose hyperbolic tangent is x.", operands=floating,

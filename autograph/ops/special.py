@@ -16,7 +16,7 @@ from autograph.graph.op import Kind, Op, floating, register
 from autograph.graph.tensor import Tensor, apply
 from autograph.ops.comparison import equal, isinf, logical_and
 from autograph.ops.define import elementwise, elementwise_type
-from autograph.ops.elementwise import exp, log, log1p, mul_no_nan, square
+from autograph.ops.elementwise import exp, log, log1p, mul_no_nan, scaled, square
 from autograph.ops.finite import SINGULAR, singular
 from autograph.ops.selection import minimum, where
 from autograph.tensor_type import TensorType
@@ -32,13 +32,13 @@ _SQRT_2PI = math.sqrt(2 * math.pi)
 # error functions and the normal distribution -------------------------------------------------------------------------
 
 erf    = elementwise("erf", "2/√π ∫₀ˣ exp(-t²) dt", operands=floating,
-                     vjp=lambda g, y, x: (g * (_TWO_OVER_SQRT_PI * exp(-square(x))),))
+                     vjp=lambda g, y, x: (scaled(g, _TWO_OVER_SQRT_PI * exp(-square(x)), x),))
 erfc   = elementwise("erfc", "1 - erf(x), without cancellation", operands=floating,
-                     vjp=lambda g, y, x: (g * (-_TWO_OVER_SQRT_PI * exp(-square(x))),))
+                     vjp=lambda g, y, x: (scaled(g, -_TWO_OVER_SQRT_PI * exp(-square(x)), x),))
 erfinv = singular("erfinv", "The y with erf(y) = x; ±inf at ±1", operands=floating,
                   vjp=lambda g, y, x: (mul_no_nan(g, 1 / _TWO_OVER_SQRT_PI * exp(square(y))),))
 ndtr   = elementwise("ndtr", "P(Z ≤ x) of a standard normal Z.", operands=floating,
-                     vjp=lambda g, y, x: (g * (1 / _SQRT_2PI * exp(-0.5 * square(x))),))
+                     vjp=lambda g, y, x: (scaled(g, 1 / _SQRT_2PI * exp(-0.5 * square(x)), x),))
 ndtri  = singular("ndtri", "The y with ndtr(y) = x; ∓inf at 0 and 1", operands=floating,
                   vjp=lambda g, y, x: (mul_no_nan(g, _SQRT_2PI * exp(0.5 * square(y))),))
 
@@ -71,15 +71,15 @@ def polygamma(n: Any, x: Any) -> Tensor:
 
 sigmoid     = elementwise("sigmoid", "1/(1 + e⁻ˣ)", operands=floating,
                           eval=lambda xp, x: xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.absolute(x))),
-                          vjp=lambda g, y, x: (g * (y * (1 - y)),))
+                          vjp=lambda g, y, x: (scaled(g, y * (1 - y), x),))
 log_sigmoid = elementwise("log_sigmoid", "log(1/(1 + e⁻ˣ)), exact in both tails", operands=floating,
                           eval=lambda xp, x: xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x))),
-                          vjp=lambda g, y, x: (g * sigmoid(-x),))
+                          vjp=lambda g, y, x: (scaled(g, sigmoid(-x), x),))
 softplus    = elementwise("softplus", "log(1 + eˣ), exact in both tails", operands=floating,
                           eval=lambda xp, x: xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.absolute(x))),
-                          vjp=lambda g, y, x: (g * sigmoid(x),))
+                          vjp=lambda g, y, x: (scaled(g, sigmoid(x), x),))
 softsign    = elementwise("softsign", "x/(1 + |x|)", operands=floating, eval=lambda xp, x: x / (1 + xp.absolute(x)),
-                          vjp=lambda g, y, x: (g * square(1 / (1 + abs(x))),))
+                          vjp=lambda g, y, x: (scaled(g, square(1 / (1 + abs(x))), x),))
 
 
 def _logaddexp(xp: Any, a: Any, b: Any) -> Any:
@@ -91,7 +91,7 @@ def _logaddexp_vjp(g: Tensor, y: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, 
     """The share of each in eᵃ + eᵇ: a half each at (inf, inf), and none at (-inf, -inf), as logsumexp has it."""
     undefined = logical_and(isinf(a), equal(a, b))
     limit = minimum(a, 0)
-    return g * sigmoid(where(undefined, limit, a - b)), g * sigmoid(where(undefined, limit, b - a))
+    return scaled(g, sigmoid(where(undefined, limit, a - b)), y), scaled(g, sigmoid(where(undefined, limit, b - a)), y)
 
 
 logaddexp = elementwise("logaddexp", "log(eᵃ + eᵇ) without overflow", inputs="a b", operands=floating, eval=_logaddexp,
@@ -146,7 +146,7 @@ def _sinc_series(x: Any, order: int) -> Any:
 
 
 def _sinc_vjp(g: Tensor, y: Tensor, x: Tensor, order: int) -> tuple[Tensor]:
-    return (g * apply(_SINC, x, order=order + 1),)
+    return (scaled(g, apply(_SINC, x, order=order + 1), x),)
 
 
 _SINC = register(Op(

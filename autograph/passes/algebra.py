@@ -11,7 +11,8 @@ from autograph.graph.graph import ancestors
 from autograph.graph.op import Kind, op_named
 from autograph.graph.tensor import Constant, Tensor, apply, node
 from autograph.ops.elementwise import divide, multiply, negative
-from autograph.passes.bounds import bounds, is_finite
+from autograph.passes.bounds import bounds, is_finite, never_nan
+from autograph.passes.constants import folded
 from autograph.passes.rewrite import Rules, is_number
 
 algebra = Rules("algebra")
@@ -69,7 +70,7 @@ def negated_difference(x: Tensor, y: Tensor) -> Tensor:
 
 @algebra.rule(lambda x, y: -x * y)
 def sign_outside(x: Tensor, y: Tensor) -> Tensor:
-    return y * -1.0 * x if isinstance(y, Constant) else -(x * y)
+    return x * folded(-y) if isinstance(y, Constant) else -(x * y)
 
 
 @algebra.on("multiply", reads=("constant", "multiply"))
@@ -170,7 +171,7 @@ def summed_twice(tensor: Tensor) -> Tensor | None:
     counts = [x.shape[a] for a in axis]
     if x.dtype.itemsize < 4 or None in counts or 0 in counts:
         return None
-    return total / float(math.prod(counts))  # type: ignore[arg-type]  # none is None
+    return total / float(math.prod(counts))
 
 
 @algebra.on("identity", "stop_gradient", "gradient_clip", "gradient_scale", "gradient_reverse")
@@ -182,6 +183,8 @@ def barrier(tensor: Tensor) -> Tensor:
 @algebra.on("where", "hold", reads=("constant",))
 def condition_known(tensor: Tensor) -> Tensor | None:
     condition, a, b = tensor.inputs
+    if not tensor.type.is_static:
+        return None  # the other branch may yet turn out to be wider
     return a if is_number(condition, 1) else b if is_number(condition, 0) else None
 
 
@@ -206,12 +209,13 @@ def drop_masks(roots: Sequence[Tensor]) -> list[Tensor]:
     if not any(tensor.op.name == "mul_no_nan" for tensor in order):
         return list(roots)
     proved = bounds(order)
+    sure = never_nan(order, proved)
     plain = op_named("multiply")
     done: dict[Tensor, Tensor] = {}
     for tensor in order:
         inputs = tuple([done[source] for source in tensor.inputs])
         result = tensor if inputs == tensor.inputs else node(tensor, inputs, tensor.params, tensor.type)
-        if tensor.op.name == "mul_no_nan" and tensor.type.is_float:
+        if tensor.op.name == "mul_no_nan" and tensor.type.is_float and tensor.inputs[1] in sure:
             if is_finite(proved[tensor.inputs[1]], float(np.finfo(tensor.dtype).max) / 4):
                 result = Tensor(plain, inputs, {}, tensor.type, tensor.given_name, tensor.origin)
         done[tensor] = result

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from autograph.graph.tensor import Constant, Tensor
+from autograph.ops.finite import SINGULAR, stays_finite
 
 Interval = tuple[float, float]
 ANY: Interval = (-math.inf, math.inf)
@@ -21,8 +22,20 @@ def bounds(order: Iterable[Tensor]) -> dict[Tensor, Interval]:
     """An interval for each tensor of `order`, inputs before consumers."""
     found: dict[Tensor, Interval] = {}
     for tensor in order:
-        found[tensor] = _bound(tensor, [found[source] for source in tensor.inputs])
+        found[tensor] = _rounded(tensor, _bound(tensor, [found[source] for source in tensor.inputs]))
     return found
+
+
+def _rounded(tensor: Tensor, interval: Interval) -> Interval:
+    """The interval as the tensor's dtype holds it: what may overflow ends at infinity, what may vanish at 0."""
+    if not tensor.type.is_float:
+        return interval if isinstance(tensor, Constant) or tensor.dtype.kind == "b" else ANY  # others may wrap
+    low, high = interval
+    info = np.finfo(tensor.dtype)
+    largest, smallest = float(info.max) / 4, float(info.tiny)
+    low = -math.inf if not low > -largest else 0.0 if 0 < low < smallest else low
+    high = math.inf if not high < largest else 0.0 if -smallest < high < 0 else high
+    return low, high
 
 
 def _bound(tensor: Tensor, inputs: list[Interval]) -> Interval:
@@ -61,9 +74,14 @@ def _sum(tensor: Tensor, x: Interval) -> Interval:
 
 def _is_maximum_of(tensor: Tensor, x: Tensor, axis: tuple[int, ...] | None = None) -> bool:
     """Whether it is max(x), broadcast back; along `axis` alone, where given."""
+    restored = None  # the axes that are put back
     while tensor.op.name in ("stop_gradient", "broadcast_to", "broadcast_like", "expand_dims", "identity"):
+        if tensor.op.name == "expand_dims":
+            restored = tensor.params["axes"]
         tensor = tensor.inputs[0]
-    return tensor.op.name == "max" and tensor.inputs[0] is x and (axis is None or tensor.params["axis"] == axis)
+    if tensor.op.name != "max" or tensor.inputs[0] is not x or (axis is not None and tensor.params["axis"] != axis):
+        return False
+    return tensor.ndim == 0 or tensor.params["keepdims"] or restored == tensor.params["axis"]  # else other rows would meet
 
 
 def _exp(x: float) -> float:
@@ -97,6 +115,8 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "negative": lambda x: (-x[1], -x[0]),
     "exp": lambda x: (_exp(x[0]), _exp(x[1])),
     "square": _square,
+    "var": lambda x: (0.0, math.inf),
+    "norm": lambda x: (0.0, math.inf),
     "sqrt": lambda x: (math.sqrt(max(x[0], 0.0)), math.sqrt(x[1]) if x[1] >= 0 else math.inf),
     "abs": lambda x: (0.0 if x[0] <= 0 <= x[1] else min(abs(x[0]), abs(x[1])), max(abs(x[0]), abs(x[1]))),
     "tanh": lambda x: (-1.0, 1.0),
@@ -104,6 +124,25 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "maximum": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
     "minimum": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
 }
+
+
+_BEARS: dict[str, Callable[..., bool]] = {  # where a singular op is finite and no NaN, overflow aside
+    "divide": lambda a, b: b[0] > 0,
+    "exp": lambda x: x[1] < math.inf,
+    "sqrt": lambda x: x[0] >= 0,
+    **dict.fromkeys(("log", "log2", "log10", "rsqrt", "reciprocal"), lambda x: x[0] > 0),
+}
+
+
+def never_nan(order: Iterable[Tensor], found: dict[Tensor, Interval]) -> set[Tensor]:
+    """The tensors that no finite numbers at the leaves make NaN: every singular op is kept from its poles by a bound."""
+    sure: set[Tensor] = set()
+    for tensor in order:
+        name = tensor.op.name
+        bears = name not in SINGULAR or (name in _BEARS and _BEARS[name](*[found[x] for x in tensor.inputs]))
+        if stays_finite(tensor) or (bears and all(x in sure for x in tensor.inputs)):
+            sure.add(tensor)
+    return sure
 
 
 def is_finite(interval: Interval, largest: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import gc
 import random
 import signal
 import sys
@@ -63,7 +64,8 @@ def interrupted_at(call: Callable[[], Any], point: int) -> bool:
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return local
 
-    before = sys.gettrace()
+    before, collects = sys.gettrace(), gc.isenabled()
+    gc.disable()  # what is raised in a collector's callback is lost
     sys.settrace(enter)
     try:
         call()
@@ -71,6 +73,8 @@ def interrupted_at(call: Callable[[], Any], point: int) -> bool:
         return True
     finally:
         sys.settrace(before)
+        if collects:
+            gc.enable()
     return False
 
 

@@ -61,8 +61,6 @@ def laid_out(matrix: np.ndarray) -> list[np.ndarray]:
 @each_float
 @pytest.mark.parametrize("n", SHORT)
 def test_a_short_sum_is_within_the_bound_on_every_axis(n: int, dtype: str, way: str) -> None:
-    if n in (60, 64) and (dtype, way) == ("float64", "compiled"):
-        pytest.xfail("executors/numpy/record.py: `dot` of two or three float64 lines of 64 ones exceeds the bound by 9 %")
     for terms in hard(n, dtype):
         total = exact(terms)
         assert excess(summing(dtype, 1, None, way, n)(terms), terms, total) <= 1

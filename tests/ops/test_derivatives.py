@@ -222,6 +222,11 @@ def test_vectors_and_variables_must_pair() -> None:
         ag.hessian_vector_product(ag.reduce_sum(x**2), [x], [V, V])
     with pytest.raises(ArgumentError, match="one each"):
         ag.jacobian_vector_product(x, [x, x], [V])
+    for vector_of_no_use in (A, 1.0, matrix()):
+        with pytest.raises(ShapeError, match="of one shape"):
+            ag.hessian_vector_product(ag.reduce_sum(x**2), x, vector_of_no_use)
+        with pytest.raises(ShapeError, match="of one shape"):
+            ag.jacobian_vector_product(x * x, x, vector_of_no_use)
 
 
 # rows ----------------------------------------------------------------------------------------------------------------

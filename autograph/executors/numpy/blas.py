@@ -61,6 +61,8 @@ def _descent(part: Component, makers: dict[Value, Step]) -> tuple[Value, Step] |
         return None
     for rate, gradient in (scale.reads, scale.reads[::-1]):
         product = makers.get(gradient)
+        if product is not None and any(v.root.register is home.register for v in product.reads):
+            return None  # gemm must not read what it writes
         if product is not None and rate.shape == () and len(home.shape) == 2 and home.nbytes // home.dtype.itemsize >= WORTH:
             return rate, product
     return None

@@ -6,7 +6,7 @@ import contextvars
 import functools
 import operator
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, groupby, pairwise, starmap
 from typing import Any
@@ -60,8 +60,11 @@ class Program:
 
     def _record(self) -> None:
         tick, recorder = self.tick, Recorder()
-        found: dict[Tensor, Value] = {p: recorder.leaf(p) for p in tick.inputs}
-        for tensor in ancestors(tick.roots):
+        order = ancestors(tick.roots)
+        feeds = {p: recorder.leaf(p) for p in tick.inputs}
+        viewed = Counter(source for tensor in order for source in tensor.inputs if tensor.op.name in numpy_namespace.VIEWS)
+        found: dict[Tensor, Value] = {p: recorder.fed(p, leaf, viewed[p]) for p, leaf in feeds.items()}
+        for tensor in order:
             if tensor not in found:
                 found[tensor] = recorder.record(tensor, [found[source] for source in tensor.inputs])
         homes = {register: found.get(register) or recorder.leaf(register) for register in tick.registers}
@@ -91,7 +94,7 @@ class Program:
         self.guards = list(dict.fromkeys(g.guard for g in groups if g.guard is not None))
         self.early = early
         self.memory = plan.plan_memory(early, self.plans, kept)
-        self.text = Source([found[p] for p in tick.inputs], len(early))
+        self.text = Source(list(feeds.values()), len(early))
         self.source = self.text.write(early, self._ending)
         self._code = compile(self.source, "<autograph>", "exec")
 

@@ -25,8 +25,9 @@ _BY_CALL: dict[str, Callable[..., float]] = {
     "divide": scalars.divide, "power": scalars.power, "sqrt": scalars.sqrt, "square": scalars.square,
 }
 _RAISES = {"floor_divide", "remainder", "power"}  # of integers
-_CHAIN, _SHORT = 26, 64  # terms that one chain may add within the pairwise bound; terms that four chains may
+_CHAIN, _LINE, _SHORT = 26, 48, 64  # terms within the pairwise bound: in one chain, along a line, of four rows at a time
 _FEW = 4  # columns
+_MANY = 8  # views of one feed
 _PLAIN = (bool, int, float, np.generic)
 
 
@@ -77,6 +78,13 @@ class Recorder:
                 Place.HOME, tensor.dtype, shape, tensor, layout=stand_in(tensor.dtype, shape), recorder=self
             )
         return Value(Place.FEED, tensor.dtype, shape, recorder=self)
+
+    def fed(self, placeholder: Tensor, leaf: Value, views: int) -> Value:
+        """A feed as the program reads it: of many views, a copy, so that they are made once and not at each call."""
+        if views < _MANY:
+            return leaf
+        self.node = placeholder
+        return self.copy(leaf)
 
     def scalar_of(self, value: Any) -> Value | float:
         """A float64 of rank 0 as a Python float."""
@@ -204,10 +212,10 @@ class Recorder:
     def sum(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
         """Short sums over the first or the last axis as `dot` with ones: a third of a reduction's price."""
         x = self._known(x)
-        whole = isinstance(x, Value) and x.dtype.char in "fd" and x.fixed and x.layout.flags.c_contiguous  # type: ignore[union-attr]
-        shape = x.shape if whole else ()
-        count = math.prod(shape[a] for a in axis) if whole else 0
-        if not whole or not axis or not 0 < count <= _SHORT or 0 in shape or (count > _CHAIN and count % 4):
+        dense = isinstance(x, Value) and x.dtype.char in "fd" and x.fixed and x.layout.flags.c_contiguous  # type: ignore[union-attr]
+        shape = x.shape if dense else ()
+        count = math.prod(shape[a] for a in axis) if dense else 0
+        if not dense or not axis or not 0 < count <= _SHORT or 0 in shape or (count > _CHAIN and count % 4):
             return self._emit_call("sum", reductions.sum, [x, axis, keepdims])
         kept = tuple(1 if a in axis else n for a, n in enumerate(shape)) if keepdims else tuple(
             n for a, n in enumerate(shape) if a not in axis
@@ -216,10 +224,10 @@ class Recorder:
         result = self.scratch(x.dtype, kept)
         if axis == tuple(range(len(axis))) and rest > 1:
             self._dot_rows(self._shaped(x, (count, rest)), self._shaped(result, (rest,)))
-        elif axis == tuple(range(len(shape) - len(axis), len(shape))):
+        elif axis == tuple(range(len(shape) - len(axis), len(shape))) and count <= _LINE:
             ones = self.constant(np.ones(count, x.dtype))
-            whole = (count,) if rest == 1 and not kept else (rest, count)
-            self._dot(self._shaped(x, whole), ones, self._shaped(result, () if len(whole) == 1 else (rest,)))
+            lines = (count,) if rest == 1 and not kept else (rest, count)
+            self._dot(self._shaped(x, lines), ones, self._shaped(result, (rest,)[: len(lines) - 1]))
         else:
             return self._emit_call("sum", reductions.sum, [x, axis, keepdims])
         return result
