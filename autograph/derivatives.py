@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograph.control import map_rows
-from autograph.errors import ArgumentError, ShapeError
+from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Placeholder, Tensor, apply, as_tensor
@@ -37,6 +37,9 @@ def jacobian(y: Tensor, x: Tensor) -> Tensor | None:
 
     One op that evaluates the vector-Jacobian product once for each element of y; sizes may be unknown.
     """
+    for what in (y, x):
+        if not isinstance(what, Tensor):
+            raise ArgumentTypeError(f"jacobian: a {type(what).__name__} is no tensor", fix="pass one tensor for y and one for x")
     row = Placeholder(TensorType(y.dtype, y.shape))
     product = gradients([y], x, cotangents=[row])
     if product is None:

@@ -15,7 +15,7 @@
     ├── DisconnectedError       ValueError           no gradient flows to a parameter
     ├── NoGradientRuleError     NotImplementedError  an op on the path has no gradient
     ├── NonFiniteError          FloatingPointError   the guard refused a value that is not finite
-    ├── IndexRangeError         IndexError           an index outside its axis
+    ├── IndexRangeError         IndexError ValueError  an index outside its axis
     ├── DivisionByZeroError     ZeroDivisionError    an integer divided by zero
     ├── SizeError               MemoryError          an array too big for this machine
     ├── ReentrantCallError      RuntimeError         a tick inside a tick of the same registers
@@ -112,8 +112,8 @@ class NonFiniteError(AutographError, FloatingPointError):
     """
 
 
-class IndexRangeError(AutographError, IndexError):
-    """An index outside its axis. Negative indices count from the end."""
+class IndexRangeError(AutographError, IndexError, ValueError):
+    """An index outside its axis, or a label that is no class. Negative indices count from the end; labels begin at 0."""
 
 
 class DivisionByZeroError(AutographError, ZeroDivisionError):

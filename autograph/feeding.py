@@ -19,8 +19,9 @@ _warned: weakref.WeakSet[Placeholder] = weakref.WeakSet()
 def refuse(position: int, placeholder: Placeholder, got: str, why: str = "", fix: str = "") -> FeedError:
     """The error for a value that does not fit input `position`."""
     return FeedError(
-        f"Input {position} {placeholder.name!r} {got}", why=why, fix="\n  ".join(filter(None, (fix, NOTHING_CHANGED)))
-    )
+        f"Input {position} {placeholder.name!r} {got}", why=why, fix="\n  ".join(filter(None, (fix, NOTHING_CHANGED))),
+        where=str(placeholder.origin),
+    )  # fmt: skip
 
 
 def coerce(placeholder: Placeholder, value: Any, position: int) -> np.ndarray[Any, Any]:
@@ -66,8 +67,8 @@ def _array(placeholder: Placeholder, value: Any, position: int) -> np.ndarray[An
     except ValueError:
         lengths = [len(row) if hasattr(row, "__len__") else 1 for row in value]
         first = next((i for i, n in enumerate(lengths) if n != lengths[0]), 0)
-        raise refuse(position, placeholder, f"got rows of lengths {', '.join(map(str, lengths[:5]))}",
-                     f"arrays need equal rows, and row {first} differs first", "pad the rows to one length") from None  # fmt: skip
+        got, why = f"got rows of lengths {', '.join(map(str, lengths[:5]))}", f"row {first} is the first of another length"
+        raise refuse(position, placeholder, got, f"arrays need equal rows: {why}", "pad the rows to one length") from None
 
 
 def _not_numbers(placeholder: Placeholder, value: Any, array: np.ndarray[Any, Any], position: int) -> FeedError:

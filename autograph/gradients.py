@@ -35,6 +35,8 @@ def gradients(
     Each gradient has the dtype and shape of its variable. Raises ShapeError if the loss is no number and no cotangents
     are given, DTypeError for an integer variable or loss, NoGradientRuleError for an op on the path without a rule.
     """
+    if not isinstance(loss, Tensor | list | tuple):
+        raise ArgumentTypeError(f"the loss is a {type(loss).__name__}, not a tensor")
     outputs = [loss] if isinstance(loss, Tensor) else list(loss)
     single = isinstance(variables, Tensor)
     sources = [variables] if isinstance(variables, Tensor) else list(variables)

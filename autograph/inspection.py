@@ -19,6 +19,18 @@ from autograph.graph.tensor import Constant, Tensor, Variable
 from autograph.program.lower import Tick
 from autograph.tensor_type import element_count
 
+_HINT = "clip what it reads, lower the learning rate, or clip the gradient"
+_HINTS = {
+    "log": "clip what it reads below by epsilon(), or use log_softmax or logsumexp, which cannot reach 0",
+    "divide": "use div_no_nan, or add epsilon() to the divisor",
+    "mul_no_nan": "the slope of what it differentiates is infinite there: norm and reduce_std have one at 0, √(Σx²) has none",
+    "multiply": "an infinite slope met a zero: norm and reduce_std have a gradient at 0, √(Σx²) has none",
+    "power": "a negative base with a fraction has no value: write sign(x)·abs(x)**p",
+    "exp": "it overflows: subtract the maximum first, or use logsumexp, softmax or softplus",
+    "logsumexp": "a fully masked row, all −inf, has no finite logarithm: mask its loss by where",
+    "softmax_weights": "a fully masked row, all −inf, has no softmax: mask its loss by where",
+}
+
 
 def too_big(tick: Tick, name: str) -> SizeError:
     """The error for a tick whose arrays do not fit into memory: its biggest node, with its inputs."""
@@ -96,7 +108,7 @@ def _first_bad(function: Any, program: Any, arrays: Sequence[Any]) -> NonFiniteE
     return NonFiniteError(
         f"{function.name!r}: first {np.asarray(values[bad])[where]} in {bad.name!r} at {list(where)}: {bad.op.name}({reads})",
         why=f"input {names}",
-        fix=f"clip what it reads, lower the learning rate, or clip the gradient\n  {NOTHING_CHANGED}",
+        fix=f"{_HINTS.get(bad.op.name, _HINT)}\n  {NOTHING_CHANGED}",
         where=str(bad.origin),
     )
 

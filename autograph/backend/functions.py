@@ -64,7 +64,13 @@ class Function:
         return self.compiled.updates
 
     def __repr__(self) -> str:
-        return f"{repr(self.compiled).removesuffix('>')}; takes a list>"
+        return f"{self.compiled!r}; takes a list"
+
+    def __getattr__(self, name: str) -> Any:
+        """What the compiled function offers beyond: `preview`, `loop`, `state`, `restore`, `prepare`, `profile`, `source` …"""
+        if name.startswith("__") or name == "compiled":
+            raise AttributeError(name)
+        return getattr(self.compiled, name)
 
 
 def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Function:

@@ -33,7 +33,6 @@ class Tensor:
     Tensors are made by functions and operators, never by this class's constructor.
     """
 
-    __array_ufunc__ = None  # so that `array * tensor` asks the tensor
     __iter__: Any = None
     __hash__ = object.__hash__
 
@@ -46,14 +45,9 @@ class Tensor:
     given_name: str | None
 
     def __init__(
-        self,
-        op: Op,
-        inputs: tuple[Tensor, ...],
-        params: dict[str, Any],
-        type: TensorType,
-        name: str | None = None,
+        self, op: Op, inputs: tuple[Tensor, ...], params: dict[str, Any], type: TensorType, name: str | None = None,
         origin: Origin | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.op = op
         self.inputs = inputs
         self.params = params
@@ -118,12 +112,18 @@ class Tensor:
     def _not_a_number(self, *_: object, **__: object) -> NoReturn:
         raise SymbolicError(
             f"{self.name!r} is symbolic and has no value yet",
-            fix="use eval(tensor) for its value, shape(tensor)[0] for a size, unstack to iterate",
+            fix="use autograph's functions, not NumPy's; eval(tensor) for its value, shape(tensor)[0], unstack to iterate",
             where=str(self.origin),
         )
 
     __float__ = __int__ = __complex__ = __index__ = __contains__ = _not_a_number
     __array__ = _not_a_number
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Tensor:
+        """What `array * tensor` asks: NumPy's operators give tensors, any other of its functions is refused."""
+        if ufunc not in _UFUNCS or method != "__call__" or options:
+            self._not_a_number()
+        return apply(REGISTRY[_UFUNCS[ufunc]], *operands)
 
     def __setitem__(self, index: object, value: object) -> NoReturn:
         raise SymbolicError(
@@ -247,7 +247,9 @@ class Variable(Tensor):
 
 
 def _brief(value: object) -> str:
-    return f"an array {show_shape(value.shape)}" if isinstance(value, np.ndarray) else repr(value)
+    if isinstance(value, np.ndarray):
+        return f"an array {show_shape(value.shape)}" if value.ndim else str(value)
+    return repr(value)
 
 
 def array_of(value: Any, dtype: npt.DTypeLike | None = None) -> np.ndarray[Any, Any]:
@@ -262,6 +264,8 @@ def array_of(value: Any, dtype: npt.DTypeLike | None = None) -> np.ndarray[Any, 
     except ValueError as error:
         raise ArgumentTypeError(f"{type(value).__name__} is no array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
+        if isinstance(value, int):
+            raise ArgumentTypeError(f"{value} is beyond int64", fix="write it as a float")
         got = "None" if value is None else f"{type(value).__name__} of dtype {array.dtype}"
         raise ArgumentTypeError(f"{got} is no array of numbers", fix="pass numbers, booleans, or arrays of them")
     return array.astype(as_dtype(dtype if dtype is not None else array.dtype), copy=False)
@@ -420,6 +424,8 @@ _OPERATORS = {
 }  # fmt: skip
 _COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 _UNARY = {"neg": "negative", "abs": "abs", "invert": "logical_not"}
+_UFUNCS = {getattr(np, name): name for name in (*_OPERATORS.values(), *_COMPARISONS.values())}  # np.add and its like
+_UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.bitwise_xor: "logical_xor"}
 
 
 def _operand(value: object) -> bool:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 import autograph as ag
 from autograph.graph.tensor import Variable
 
@@ -111,6 +113,8 @@ class Shots:
         self.heard = 0
 
     def __enter__(self) -> Shots:
+        self.collects = gc.isenabled()
+        gc.disable()  # what is raised in a finalizer is lost
         self.before = signal.signal(signal.SIGALRM, self._hear)
         return self
 
@@ -118,6 +122,8 @@ class Shots:
         self.left = 0
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self.before)
+        if self.collects:
+            gc.enable()
 
     def _hear(self, *_: Any) -> None:
         if self.left:
@@ -155,3 +161,21 @@ def fuse(burnt: list[int], number: int) -> Callable[[Any], Any]:
         return a.copy()
 
     return ag.custom_op(f"fuse_{number}", run, vjp=lambda g, y, x: (g,))  # type: ignore[no-any-return]
+
+
+def network(mode: str, optimizer: Any, width: int = 64, guard: bool = False) -> tuple[Any, list[Variable], list[Any]]:
+    """A training step of a small network, every register it has, and feeds for it."""
+    rng = np.random.default_rng(0)
+    x, t = ag.placeholder((None, 8), name="x"), ag.placeholder((None, 3), name="t")
+    params = [
+        ag.variable(rng.normal(size=shape) * 0.3, name=name)
+        for name, shape in (("w1", (8, width)), ("b1", (width,)), ("w2", (width, 3)), ("b2", (3,)))
+    ]
+    hidden = ag.tanh(ag.matmul(x, params[0]) + params[1])
+    loss = ag.reduce_mean(ag.square(ag.matmul(hidden, params[2]) + params[3] - t))
+    ticks, target = ag.variable(0, dtype="int64", name="ticks"), ag.variable(np.zeros((8, width)), name="target")
+    updates = optimizer.get_updates(loss, params) + [(ticks, ticks + 1), (target, 0.9 * target + 0.1 * params[0])]
+    if guard:
+        updates = updates.when(ag.greater(loss, 0.0))
+    f = ag.function([x, t], loss, updates, on_nonfinite=mode)
+    return f, f.registers, [rng.normal(size=(16, 8)).astype("float32"), rng.normal(size=(16, 3)).astype("float32")]

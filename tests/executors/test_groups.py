@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -307,7 +308,7 @@ def test_homes_have_no_gaps() -> None:
     f = ag.function([], None, [(p, p * 2.0) for p in params])
     f()
     addresses = [p.register.home.__array_interface__["data"][0] for p in params]
-    assert [b - a for a, b in zip(addresses, addresses[1:], strict=False)] == [12, 20]
+    assert [b - a for a, b in itertools.pairwise(addresses)] == [12, 20]
     assert all(isinstance(p.register, Register) and p.register.home.flags.c_contiguous for p in params)
 
 
@@ -316,8 +317,12 @@ def test_homes_have_no_gaps() -> None:
 GEMM: dict[str, tuple[Callable[[Any, Any, Any], Any], Callable[[Any, Any, Any], Any]]] = {
     "xᵀ·y": (lambda w, x, y: w - 0.1 * ag.matmul(x.T, y), lambda w, x, y: w - 0.1 * (x.T @ y)),
     "x·yᵀ of squares": (lambda w, x, y: w - 0.1 * ag.matmul(x.T, (y + 1.0)), lambda w, x, y: w - 0.1 * (x.T @ (y + 1))),
-    "itself times another": (lambda w, x, y: w - 0.1 * ag.matmul(w, ag.matmul(y.T, y)), lambda w, x, y: w - 0.1 * (w @ (y.T @ y))),
-    "another times itself": (lambda w, x, y: w - 0.1 * ag.matmul(ag.matmul(x.T, x), w), lambda w, x, y: w - 0.1 * ((x.T @ x) @ w)),
+    "itself times another": (
+        lambda w, x, y: w - 0.1 * ag.matmul(w, ag.matmul(y.T, y)), lambda w, x, y: w - 0.1 * (w @ (y.T @ y)),
+    ),
+    "another times itself": (
+        lambda w, x, y: w - 0.1 * ag.matmul(ag.matmul(x.T, x), w), lambda w, x, y: w - 0.1 * ((x.T @ x) @ w),
+    ),
     "its own square": (lambda w, x, y: w - 0.1 * ag.matmul(w, w), lambda w, x, y: w - 0.1 * (w @ w)),
     "its transpose": (lambda w, x, y: w - 0.1 * ag.matmul(w.T, w), lambda w, x, y: w - 0.1 * (w.T @ w)),
     "the product first": (lambda w, x, y: w + ag.matmul(x.T, y) * -0.1, lambda w, x, y: w - 0.1 * (x.T @ y)),

@@ -31,7 +31,7 @@ def count(gate: int, campaign: int) -> int:
 UNARY: tuple[Callable[[Any], Tensor], ...] = (
     ag.tanh, ag.sin, ag.cos, ag.sigmoid, ag.square, ag.negative, ag.abs, ag.relu,
     lambda x: ag.sqrt(1 + ag.square(x)), lambda x: ag.log(1.5 + ag.square(x)), lambda x: ag.exp(-ag.square(x)),
-    lambda x: ag.log(1 + ag.exp(x)), lambda x: x * 1.0 - 0.0, lambda x: -(-x), lambda x: 1 / (1 + ag.exp(-x)),
+    lambda x: ag.log(1 + ag.exp(x)), lambda x: x * 1.0 - 0.0, lambda x: ag.negative(-x), lambda x: 1 / (1 + ag.exp(-x)),
     lambda x: ag.exp(ag.tanh(x)) - 1, lambda x: (x * 0.5) * 4.0, lambda x: ag.stop_gradient(x) + 0.0 * x,
     lambda x: ag.sqrt(ag.square(x)), lambda x: ag.log(ag.sigmoid(x)),
 )  # fmt: skip
@@ -127,7 +127,7 @@ class _Builder:
                 self.keep(self.rng.choice(BINARY)(x, y), np.broadcast_shapes(shape, self.shape_of[y]))
         elif kind < 0.72:
             a = self.pick(lambda t: t.dtype.kind == "i")
-            b = None if a is None else self.pick(lambda t: t.dtype is a.dtype and self.shape_of[t] == self.shape_of[a] and t.shape == a.shape)
+            b = None if a is None else self.pick(lambda t: self._alike(t, a))
             if a is not None and b is not None:
                 self.keep(self.rng.choice(WHOLE)(a, b), self.shape_of[a])
         elif kind < 0.8 and shape:
@@ -147,6 +147,9 @@ class _Builder:
         else:
             dtype = self.rng.choice(("float32", "float64"))
             self.keep(ag.cast(x, dtype), shape)
+
+    def _alike(self, a: Tensor, b: Tensor) -> bool:
+        return a.dtype is b.dtype and self.shape_of[a] == self.shape_of[b] and a.shape == b.shape
 
     def new_values(self) -> None:
         """A swap where two registers are alike, a register from another, views, averages; guards over some of them."""

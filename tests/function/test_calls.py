@@ -162,7 +162,7 @@ def test_read_only_and_overlapping_feeds() -> None:
 
 def test_inputs_that_nothing_reads() -> None:
     x, y = ag.placeholder((), name="x"), ag.placeholder((), name="extra")
-    with pytest.raises(ag.ArgumentError, match="'extra'.*read by no output"):
+    with pytest.raises(ag.ArgumentError, match=r"'extra'.*read by no output"):
         ag.function([x, y], x)
     with pytest.warns(UserWarning, match="'extra'") as record:
         f = ag.function([x, y], x, on_unused_input="warn")

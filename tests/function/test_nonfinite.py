@@ -135,7 +135,8 @@ def test_the_first_bad_node_is_named_with_its_element_inputs_and_line() -> None:
         with pytest.raises(ag.NonFiniteError) as caught:
             f(feed)
         text = str(caught.value)
-        for part in (f"'logs{len(shape)}'", "'train'", "nan", "log(-3", str(list(place)), "test_nonfinite.py", "No variable was changed"):
+        parts = (f"'logs{len(shape)}'", "'train'", "nan", "log(-3", str(list(place)), "test_nonfinite.py", "No variable was")
+        for part in parts:
             assert part in text, (part, text)
         assert isinstance(caught.value, FloatingPointError)
 
@@ -159,11 +160,11 @@ def test_skipped_ticks_are_counted_and_too_many_in_a_row_are_an_error() -> None:
     assert f.skipped == 2
     f(2.0)
     assert f.skipped == 0 and w.get_value() == 2
-    ticks = 0
+    ticks = iter(range(1000))
     with pytest.raises(ag.NonFiniteError) as caught:
-        for ticks in range(1000):
+        for _ in ticks:
             f(np.nan)
-    assert ticks == 99 and w.get_value() == 2
+    assert next(ticks) == 100 and w.get_value() == 2
     for part in ("100 ticks in a row", "'x'", "clipnorm", "learning rate"):
         assert part in str(caught.value)
     f(3.0)

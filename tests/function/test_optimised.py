@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograph as ag
-from tests.function.programs import close, computed, count, precision, random_program
+from autograph.executors.numpy import blas
+from autograph.graph.graph import ancestors
+from autograph.graph.tensor import Tensor
+from tests.function.programs import RandomProgram, close, computed, count, precision, random_program
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -127,3 +131,42 @@ def test_a_function_gives_the_same_bits_each_time(seed: int) -> None:
         results = [f(*p.feeds(seed + tick)) for tick in range(2)]
         runs.append(([np.asarray(r).tobytes() for row in results for r in row], p.state()))
     assert runs[0] == runs[1] == runs[2]
+
+
+@settings(max_examples=count(40, 2000))
+@given(seeds, st.sampled_from(("apply", "raise")))
+def test_what_blas_does_for_large_registers_is_right_for_small_ones(seed: int, mode: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blas, "WORTH", 1)
+        p = random_program(seed)
+        f = ag.function(p.inputs, p.outputs, p.updates, on_unused_input="ignore", on_nonfinite=mode)
+        for tick in range(2):
+            feeds = p.feeds(seed + tick)
+            wanted = computed(p.roots, dict(zip(p.inputs, feeds, strict=True)))
+            f(*feeds)
+            for update, value in zip(p.updates, wanted[len(p.outputs) :], strict=True):
+                close(update.variable.get_value(), value, precision(p.roots))
+
+
+def test_random_programs_have_what_compilers_get_wrong() -> None:
+    programs = [random_program(seed) for seed in range(300)]
+
+    def share(what: object) -> float:
+        return sum(bool(what(p)) for p in programs) / len(programs)  # type: ignore[operator]
+
+    def reads(p: RandomProgram) -> dict[Tensor, int]:
+        return Counter(source for t in set(ancestors(p.roots)) for source in t.inputs if source.inputs)
+
+    def swaps(p: RandomProgram) -> bool:
+        new = {u.variable: u.value for u in p.updates}
+        return any(new.get(value) is variable for variable, value in new.items())  # type: ignore[call-overload]
+
+    def late(p: RandomProgram, size: int) -> bool:
+        fed = [(n, m) for q, s in zip(p.inputs, p.shapes, strict=True) for n, m in zip(s, q.shape, strict=True)]
+        return (size, None) in fed
+
+    assert share(lambda p: max(reads(p).values(), default=0) > 1) > 1 / 3
+    assert share(swaps) > 0.1 and share(lambda p: late(p, 1)) > 1 / 3 and share(lambda p: late(p, 0)) > 0.05
+    assert share(lambda p: any(u.value.op.name == "hold" for u in p.updates)) > 0.1
+    assert share(lambda p: any(t.dtype.kind == "i" for t in ancestors(p.roots))) > 1 / 3
+    assert share(lambda p: len({t.dtype for t in ancestors(p.roots) if t.type.is_float}) > 1) > 1 / 3

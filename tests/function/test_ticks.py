@@ -62,7 +62,9 @@ CASES: dict[str, tuple[Rule, Rule]] = {
     "a feed for one, a register for its like": (
         lambda a, b, c, x: (b + 1.0, None, x + 1.0), lambda a, b, c, x: (b + 1, None, x + 1),
     ),
-    "a feed, a register and a constant": (lambda a, b, c, x: (x, a, np.zeros((3, 3))), lambda a, b, c, x: (x, a, np.zeros((3, 3)))),
+    "a feed, a register and a constant": (
+        lambda a, b, c, x: (x, a, np.zeros((3, 3))), lambda a, b, c, x: (x, a, np.zeros((3, 3))),
+    ),
     "a transposed feed": (lambda a, b, c, x: (x.T, a - x.T, None), lambda a, b, c, x: (x.T, a - x.T, None)),
     "soft targets of what moves in the same tick": (
         lambda a, b, c, x: (a - 0.1 * x, 0.9 * b + 0.1 * a, 0.5 * c + 0.5 * b),
@@ -95,7 +97,8 @@ def test_new_values_come_from_old_ones(case: str, dtype: str, guard: str) -> Non
     rule, numpy_rule = CASES[case]
     variables = registers(dtype)
     x = ag.placeholder((3, 3), dtype=dtype, name="x")
-    updates = [(v, ag.cast(new, dtype) if isinstance(new, Tensor) else new) for v, new in pairs_of(variables, rule(*variables, x))]
+    new_values = pairs_of(variables, rule(*variables, x))
+    updates = [(v, ag.cast(new, dtype) if isinstance(new, Tensor) else new) for v, new in new_values]
     f = ag.function([x], variables, updates, on_nonfinite=guard, on_unused_input="ignore")
     state = [v.get_value().astype("float64") for v in variables]
     for tick in range(4):

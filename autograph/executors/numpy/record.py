@@ -222,7 +222,7 @@ class Recorder:
         )
         rest = math.prod(shape) // count
         result = self.scratch(x.dtype, kept)
-        if axis == tuple(range(len(axis))) and rest > 1:
+        if axis == tuple(range(len(axis))) and (rest > 1 or count > _LINE):
             self._dot_rows(self._shaped(x, (count, rest)), self._shaped(result, (rest,)))
         elif axis == tuple(range(len(shape) - len(axis), len(shape))) and count <= _LINE:
             ones = self.constant(np.ones(count, x.dtype))

@@ -125,7 +125,7 @@ class Step:
         """The values among the arguments, those inside tuples and lists too."""
         found: list[Value] = []
         for a in self.arguments:
-            found += [v for v in a if isinstance(v, Value)] if isinstance(a, tuple | list) else [a] if isinstance(a, Value) else []
+            found += [v for v in (a if isinstance(a, tuple | list) else (a,)) if isinstance(v, Value)]
         return found
 
 
