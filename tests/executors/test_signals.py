@@ -17,6 +17,8 @@ from optimizers import SGD, Adam
 from tests.executors.faults import Shots, is_free, network, values
 from tests.function.programs import count
 
+pytestmark = pytest.mark.untraced
+
 
 def needs_timers(test: Any) -> Any:
     """For tests with real signals: one that falls into a finalizer is lost, which tears nothing."""

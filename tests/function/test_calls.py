@@ -281,3 +281,16 @@ def test_no_text_of_a_users_enters_the_generated_code() -> None:
     f = ag.function({nasty: x}, {nasty: op(x) * w}, [(w, w + x)], name=nasty)
     assert f(np.ones(2))[nasty].tolist() == [2, 2]
     assert "import" not in f.source and "SystemExit" not in f.source and nasty not in f.source
+
+
+@pytest.mark.parametrize(
+    "name", ["call", "deque", "starmap", "chain", "array", "float64", "finite", "tick", "lambda", "C0", "t1", "r0", "o0", "x0"]
+)
+def test_an_op_may_be_called_as_the_generated_code_calls_its_own(name: str) -> None:
+    x, w = ag.placeholder((2,), name="x"), ag.variable(np.ones(2), name="w")
+    op = ag.custom_op(name, lambda a: a + np.float32(1))
+    f = ag.function([x], [op(x), ag.reduce_sum(x) * 2.0], [(w, w * 0.5 + op(x))], on_nonfinite="raise")
+    for _ in range(2):
+        first, second = f([1, 2])
+        assert first.tolist() == [2, 3] and second == 6
+    assert w.get_value().tolist() == [3.25, 4.75]

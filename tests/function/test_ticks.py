@@ -40,6 +40,14 @@ CASES: dict[str, tuple[Rule, Rule]] = {
     "a value shared by two new values": (
         lambda a, b, c, x: (a + ag.sin(c), b - ag.sin(c), c), lambda a, b, c, x: (a + np.sin(c), b - np.sin(c), c),
     ),
+    "two that read each other and share a value": (
+        lambda a, b, c, x: (b * ag.sin(c), a * ag.sin(c), ag.sin(c) + a),
+        lambda a, b, c, x: (b * np.sin(c), a * np.sin(c), np.sin(c) + a),
+    ),
+    "itself, early and late": (
+        lambda a, b, c, x: (ag.sin(a) * a - a, (b * 0.5 + c) * b, ag.sin(c * 2.0) * c),
+        lambda a, b, c, x: (np.sin(a) * a - a, (b * 0.5 + c) * b, np.sin(c * 2) * c),
+    ),
     "a transposed register": (lambda a, b, c, x: (a.T, None, None), lambda a, b, c, x: (a.T, None, None)),
     "a transposed other": (lambda a, b, c, x: (b.T, a.T, None), lambda a, b, c, x: (b.T, a.T, None)),
     "a register and its transpose": (lambda a, b, c, x: (a + a.T, None, None), lambda a, b, c, x: (a + a.T, None, None)),
