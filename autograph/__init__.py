@@ -5,7 +5,7 @@ A variable is a register, a call of a compiled function is one tick, and the upd
 
 from __future__ import annotations
 
-from autograph import ops
+from autograph import checkpoint, ops
 from autograph.config import (
     default_executor,
     epsilon,
@@ -22,6 +22,7 @@ from autograph.errors import (
     ArgumentTypeError,
     AutographError,
     AxisError,
+    CheckpointError,
     DisconnectedError,
     DivisionByZeroError,
     DTypeError,
@@ -194,13 +195,13 @@ from autograph.ops.special import (
 from autograph.session import Session, clear_session, get_session, set_session
 
 __all__ = [
-    "ArgumentError", "ArgumentTypeError", "AutographError", "AxisError", "Constant", "DTypeError",
+    "ArgumentError", "ArgumentTypeError", "AutographError", "AxisError", "CheckpointError", "Constant", "DTypeError",
     "DisconnectedError", "DivisionByZeroError", "DuplicateUpdateError", "FeedError", "Function", "GradientPath",
     "IndexRangeError", "LoopError", "MissingInputError", "NoGradientRuleError", "NonFiniteError", "Placeholder",
     "ReentrantCallError", "Session", "ShapeError", "SizeError", "StaleGraphError", "SymbolicError", "Tensor",
     "Update", "UpdateError", "UpdateTypeError", "Updates", "Variable", "abs", "add", "arange", "arccos", "arccosh",
     "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "as_tensor", "batch_dot",
-    "boolean_mask", "broadcast_like", "broadcast_to", "cast", "cbrt", "ceil", "centered", "cholesky",
+    "boolean_mask", "broadcast_like", "broadcast_to", "cast", "cbrt", "ceil", "centered", "checkpoint", "cholesky",
     "clear_session", "clip", "concatenate", "constant", "cos", "cosh", "count_nonzero", "cumprod", "cumsum",
     "custom_gradient", "custom_op", "default_executor", "det", "diag", "diagonal", "digamma", "div_no_nan",
     "divide", "dot", "dropout", "einsum", "elu", "epsilon", "equal", "erf", "erfc", "erfinv", "eval", "exp", "exp2",

@@ -20,6 +20,7 @@
     ├── SizeError               MemoryError          an array too big for this machine
     ├── ReentrantCallError      RuntimeError         a tick inside a tick of the same registers
     ├── LoopError               RuntimeError         a loop stopped before its last tick
+    ├── CheckpointError         ValueError           a file is no checkpoint, is damaged, or does not fit
     └── StaleGraphError         RuntimeError         a tensor from before `clear_session`
 
 Every message says what happened, why, and how to mend it; the class's docstring is the page that
@@ -132,6 +133,15 @@ class LoopError(AutographError, RuntimeError):
     """A loop stopped before its last tick. Each tick is atomic, the loop is not: `committed` says how many took effect."""
 
     committed: int = 0
+
+
+class CheckpointError(AutographError, ValueError):
+    """A file is no checkpoint, is damaged, or does not fit the registers. Nothing was loaded.
+
+    `checkpoint.save` writes checkpoints. A damaged file is no use in part: take an earlier save, or copy it again. Where
+    names, shapes or dtypes differ, build the same variables and the same updates before `checkpoint.load`; with
+    `strict=False` it loads what fits, and returns what it left out.
+    """
 
 
 class StaleGraphError(AutographError, RuntimeError):

@@ -44,6 +44,8 @@ FLOORS = {
     "autograph/function.py": 8,
     "autograph/session.py": 8,
     "autograph/evaluation.py": 8,
+    "autograph/safetensors_format.py": 8,
+    "autograph/replacing.py": 8,
     "autograph/checkpoint.py": 8,
     "autograph/__init__.py": 8,
     "autograph/backend/": 9,
