@@ -10,29 +10,91 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograph import ArgumentError, ArgumentTypeError, nearest
+from optimizers.adaptive import Adadelta, Adagrad, Adamax, Nadam, RMSprop
+from optimizers.averaging import Averages, ema, hard_update, lookahead, polyak, soft_update, swa, swapped
 from optimizers.base import Optimizer
-from optimizers.clipping import clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
+from optimizers.clipping import (
+    all_finite,
+    centralize,
+    clip_adaptively,
+    clip_by_global_norm,
+    clip_by_norm,
+    clip_by_value,
+    global_norm,
+    gradient_noise,
+)
+from optimizers.compose import accumulate, dynamic_scale, partition, static_scale
+from optimizers.constraints import (
+    Constraint,
+    MaxNorm,
+    MinMaxNorm,
+    NonNeg,
+    UnitNorm,
+    box,
+    get_constraint,
+    l1_ball,
+    l2_ball,
+    max_norm,
+    min_max_norm,
+    non_neg,
+    simplex,
+    unit_norm,
+)
+from optimizers.decoupled import AdaBelief, AdamW, Adan, NAdamW, RAdam, Yogi
+from optimizers.layerwise import LAMB, LARS, Adafactor, Muon, NovoGrad
+from optimizers.online import ASGD, Ftrl
+from optimizers.plateaus import plateau
 from optimizers.rules import SGD, Adam
+from optimizers.schedules import (
+    Schedule,
+    constant,
+    cosine,
+    cosine_restarts,
+    exponential,
+    interpolate,
+    inverse_time,
+    join,
+    linear,
+    multi_step,
+    one_cycle_cosine,
+    one_cycle_linear,
+    piecewise_constant,
+    polynomial,
+    rsqrt,
+    step_decay,
+    triangular,
+    warmup,
+    wsd,
+)
+from optimizers.signed import Lion, Rprop
 from optimizers.slots import Slots
 
 __all__ = [
-    "Adam",
-    "Optimizer",
-    "SGD",
-    "Slots",
-    "adam",
-    "clip_by_global_norm",
-    "clip_by_norm",
-    "clip_by_value",
-    "deserialize",
-    "get",
-    "global_norm",
-    "serialize",
-    "sgd",
-]
+    "ASGD", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Averages",
+    "Constraint", "Ftrl", "LAMB", "LARS", "Lion", "MaxNorm", "MinMaxNorm", "Muon", "NAdamW", "Nadam", "NonNeg",
+    "NovoGrad", "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "Schedule", "Slots", "UnitNorm", "Yogi",
+    "accumulate", "adabelief", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "adan",
+    "all_finite", "asgd", "box", "centralize", "clip_adaptively", "clip_by_global_norm", "clip_by_norm",
+    "clip_by_value", "constant", "cosine", "cosine_restarts", "deserialize", "dynamic_scale", "ema",
+    "exponential", "ftrl", "get", "get_constraint", "global_norm", "gradient_noise", "hard_update", "interpolate",
+    "inverse_time", "join", "l1_ball", "l2_ball", "lamb", "lars", "linear", "lion", "lookahead", "max_norm",
+    "min_max_norm", "multi_step", "muon", "nadam", "nadamw", "non_neg", "novograd", "one_cycle_cosine",
+    "one_cycle_linear", "partition", "piecewise_constant", "plateau", "polyak", "polynomial", "radam", "rmsprop",
+    "rprop", "rsqrt", "serialize", "sgd", "simplex", "soft_update", "static_scale", "step_decay", "swa",
+    "swapped", "triangular", "unit_norm", "warmup", "wsd", "yogi",
+]  # fmt: skip
 
-adam, sgd = Adam, SGD
-_RULES: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD}
+_ALL: tuple[type[Optimizer], ...] = (
+    ASGD, LAMB, LARS, SGD, AdaBelief, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Adan, Ftrl, Lion, Muon,
+    NAdamW, Nadam, NovoGrad, RAdam, RMSprop, Rprop, Yogi,
+)  # fmt: skip
+_RULES: dict[str, type[Optimizer]] = {rule.__name__.lower(): rule for rule in _ALL}
+asgd, ftrl = ASGD, Ftrl
+adadelta, adagrad, adamax, nadam, rmsprop = Adadelta, Adagrad, Adamax, Nadam, RMSprop
+adabelief, adamw, adan, nadamw, radam, yogi = AdaBelief, AdamW, Adan, NAdamW, RAdam, Yogi
+lamb, lars, adafactor, muon, novograd = LAMB, LARS, Adafactor, Muon, NovoGrad
+lion, rprop = Lion, Rprop
+sgd, adam = SGD, Adam
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

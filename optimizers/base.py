@@ -2,7 +2,13 @@
 
 The pipeline of `get_updates` is fixed:
 
-    gradients → clip by norm → clip by value → rule, with `self.rate` and `self.t` → constraint of the parameter
+    gradients → centralise → clip adaptively → clip by norm → clip by value        what `get_gradients` gives
+    → weight decay in the gradient (L2) → rule, with `self.rate` = rate × schedule × multiplier, and `self.t`
+    → decoupled weight decay → constraint of the parameter
+
+What comes before it are functions of gradients, what comes after it is `.then` of its updates: a guard that skips what
+is not finite, sums over several steps and the scale of a loss in `compose`, averages and targets in `averaging`. A
+parameter is frozen by leaving it out of `params`, so that it has no part in norms either.
 """
 
 from __future__ import annotations
@@ -14,20 +20,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograph import ArgumentError, ArgumentTypeError, Tensor, Updates, Variable, cast, nearest, placeholder, variable
+from autograph import ArgumentError, ArgumentTypeError, Tensor, Updates, Variable, cast, constant, nearest, placeholder, variable
+from optimizers import options
 from optimizers.arguments import read_arguments, read_gradients, read_parameters
-from optimizers.clipping import clip_by_global_norm, clip_by_norm, clip_by_value
+from optimizers.clipping import centralize, clip_adaptively, clip_by_global_norm, clip_by_norm, clip_by_value
 from optimizers.clock import Clock
 from optimizers.hyperparameters import Flag, Hyper, amount, limit, rate
 from optimizers.slots import Slots, zeros
-from optimizers.state import named, write_all
+from optimizers.state import Saved, named, write_all
 
 _ALIASES = {"lr": "learning_rate", "global_clipnorm": "clipnorm"}
-_LAST = ("decay", "clipnorm", "clipnorm_per_param", "clipvalue")
-_SYMBOLS = {"vhat": "v̂"}
+_LAST = (
+    "decay", "clipnorm", "clipnorm_per_param", "clipvalue", "clip_adaptive", "centralize",
+    "weight_decay", "decoupled", "no_decay", "multipliers", "constraints",
+)  # fmt: skip
+_SYMBOLS = {"vhat": "v̂", "delta": "Δ", "mu": "μ"}
 
 
-class Optimizer:
+class Optimizer(Saved):
     """The base of all rules.
 
     A subclass declares its hyper-parameters in its body (a bare number or truth value will do) and writes `rule`:
@@ -43,8 +53,18 @@ class Optimizer:
     also be a variable, a tensor, or a function of the number of steps taken (a float64 tensor of rank 0).
 
     decay               the rate is η / (1 + decay·(t−1))
+    centralize          take from each gradient its mean over all axes but the last
+    clip_adaptive       limit of each unit's norm of the gradient over that of the parameter (AGC)
     clipnorm            limit of the norm of all gradients together; clipnorm_per_param of each one; 0 is no limit
     clipvalue           limit of each element, applied after the norm's
+    weight_decay        λ: λ·p is added to the gradient; with `decoupled`, c·λ·p is taken from the new p instead, of the
+                        old p, where c is the rate ("lr"), the schedule alone ("schedule") or 1 ("none"). A rule that
+                        declares its own has it where its paper does
+    no_decay            the parameters that do not decay
+    multipliers         {parameter: number} by which the rate is multiplied
+    constraints         {parameter: function of the new value}, before the parameter's own
+
+In the last three a parameter is a variable or a pattern of names, as in `multipliers={"*/bias": 2.0, kernel: 0.1}`.
 
     Raises ArgumentTypeError for an argument it does not know or that is no number, ArgumentError for one out of bounds.
     """
@@ -54,10 +74,21 @@ class Optimizer:
     clipnorm = limit()
     clipnorm_per_param = limit()
     clipvalue = limit()
+    clip_adaptive = limit()
+    centralize = Flag(False)
+    weight_decay = Hyper(None, "λ", least=0)
+    decoupled: Any = options.Word("lr", "schedule", "none")
+    no_decay = options.Names()
+    multipliers = options.Table(options.multiplier)
+    constraints = options.Table(options.constraint)
 
     hyperparameters: ClassVar[dict[str, Hyper | Flag]] = {}
     # Slots that Keras saves and this form of the rule does not use, and their shapes; None: that of the parameter.
     fillers: ClassVar[Mapping[str, tuple[int, ...] | None]] = {}
+    # The names of those that are the rule's, and not common to all.
+    _own: ClassVar[frozenset[str]] = frozenset()
+    # The shape of the parameter in a printed formula.
+    example: ClassVar[tuple[int, ...]] = (1,)
 
     def __init_subclass__(cls) -> None:
         _declare(cls)
@@ -74,14 +105,14 @@ class Optimizer:
         given = self._given(args, kwargs)
         for key, field in self.hyperparameters.items():
             setattr(self, key, given.get(key, field.default if isinstance(field, Flag) else None))
-        if self.clipnorm is not None and self.clipnorm_per_param is not None:
-            raise ArgumentError("clipnorm and clipnorm_per_param exclude each other", fix="choose one")
+        self._check_options()
+        self._multiplier = 1.0
         self._clock = Clock(self, "iterations")
 
     def _given(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments by name. Raises ArgumentTypeError for an unknown one, or one given twice."""
         cls = type(self).__name__
-        positional = [name for name in self.hyperparameters if name not in _LAST]
+        positional = [name for name in self.hyperparameters if name in self._own]
         if len(args) > len(positional):
             raise ArgumentTypeError(
                 f"{cls} takes at most {len(positional)} arguments by position, got {len(args)}",
@@ -98,8 +129,14 @@ class Optimizer:
                 )
             if name in given:
                 raise ArgumentTypeError(f"{cls} got {name!r} twice" + (f", once as {key!r}" if key != name else ""))
-            given[name] = None if name.startswith("clip") and _is_zero(value) else value
+            given[name] = None if name.startswith("clip") and options.is_zero(value) else value
         return given
+
+    def _check_options(self) -> None:
+        """Raise ArgumentError for options that do nothing together."""
+        if self.clipnorm is not None and self.clipnorm_per_param is not None:
+            raise ArgumentError("clipnorm and clipnorm_per_param exclude each other", fix="choose one")
+        options.check_together(self, "weight_decay" in self._own, "decoupled" in self._own)
 
     # what a rule reads -----------------------------------------------------------------------------------------------
 
@@ -109,8 +146,9 @@ class Optimizer:
 
     @property
     def rate(self) -> Tensor:
-        """The learning rate of this step, after schedule and decay: a float64 of rank 0."""
-        return self._clock.now.rate
+        """The learning rate of this step and parameter, after schedule, decay and multiplier: a float64 of rank 0."""
+        rate = self._clock.now.rate
+        return rate if self._multiplier == 1 else rate * self._multiplier
 
     @property
     def t(self) -> Tensor:
@@ -153,10 +191,8 @@ class Optimizer:
         for name, value in self._settings.items():
             if isinstance(value, Variable):
                 config[name] = float(value.get_value())
-            elif isinstance(value, bool):
-                config[name] = value
-            elif value is not None:
-                raise ArgumentError(f"{name} is an expression or a schedule, and no plain number", fix="save its parts")
+            elif value is not None and (name in self._own or value is not False):
+                config[name] = options.plain(name, value)
         return config
 
     @classmethod
@@ -167,15 +203,19 @@ class Optimizer:
     # gradients and updates -------------------------------------------------------------------------------------------
 
     def get_gradients(self, loss: Any, params: Sequence[Variable]) -> list[Tensor]:
-        """∂loss/∂p for each p, clipped. `loss` is a tensor of rank 0, or the list of gradients themselves.
+        """∂loss/∂p for each p, centralised and clipped. `loss` is a tensor of rank 0, or the list of gradients themselves.
 
         Raises DisconnectedError, naming the parameter and the op that cuts its path, where no gradient flows;
         ArgumentError for parameters that are empty, repeated or no float variables.
         """
         params = read_parameters(params)
-        return self._clipped(read_gradients(loss, params))
+        return self._clipped(read_gradients(loss, params), params)
 
-    def _clipped(self, found: list[Tensor]) -> list[Tensor]:
+    def _clipped(self, found: list[Tensor], params: Sequence[Variable]) -> list[Tensor]:
+        if self.centralize:
+            found = [centralize(g) for g in found]
+        if self.clip_adaptive is not None:
+            found = clip_adaptively(found, params, self.clip_adaptive)
         if self.clipnorm is not None:
             found = clip_by_global_norm(found, self.clipnorm)
         if self.clipnorm_per_param is not None:
@@ -197,7 +237,8 @@ class Optimizer:
         loss, params, constraints = read_arguments(args, kwargs)
         params = read_parameters(params)
         raw = read_gradients(loss, params)
-        found = self._clipped(raw)
+        found = self._clipped(raw, params)
+        options.check_named(self, [*self._clock_of, *params])
         clocks = self._enrolled(params)
         updates = Updates([clock.tick() for clock in clocks], self._labels(clocks))
         if isinstance(loss, Tensor):
@@ -207,15 +248,29 @@ class Optimizer:
             updates.labels |= {g: f"∂{what}/∂{name}" for g, name in alone.items()}
         for p, g in zip(params, found, strict=True):
             self._clock = self._clock_of[p]
-            updates += self._step(p, g, self._slots.setdefault(p, {}), constraints.get(p, p.constraint))
+            constraint = constraints.get(p, options.look_up(self.constraints, p, p.constraint))
+            updates += self._step(p, g, self._slots.setdefault(p, {}), constraint)
             updates.labels |= {register: _SYMBOLS.get(n, n) for n, register in self._slots[p].items()}
+        updates += [update for clock in clocks for update in clock.carried()]
         self._clock = self._clocks[0]
         self.updates = updates
         return updates.copy()
 
     def _step(self, p: Variable, g: Tensor, registers: dict[str, Variable], constraint: Any) -> list[Any]:
         slots = Slots(p, registers)
-        new = cast(self.rule(p, g, slots), p.dtype)
+        decay, common = self.weight_decay, "weight_decay" not in self._own
+        decays = decay is not None and options.match(p, self.no_decay or ()) is None
+        self._multiplier = options.look_up(self.multipliers, p, 1.0)
+        try:
+            if decay is not None and not decays:
+                self._settings["weight_decay"] = constant(0.0, "float64")  # what rules with a decay of their own read
+            if common and decays and self.decoupled is None:
+                g = g + decay * p
+            new = cast(self.rule(p, g, slots), p.dtype)
+            if common and decays and self.decoupled is not None:
+                new = cast(new - options.decay_factor(self) * decay * p, p.dtype)
+        finally:
+            self._multiplier, self._settings["weight_decay"] = 1.0, decay
         if constraint is not None:
             new = constraint(new)
         return [*slots.updates(), (p, new)]
@@ -223,11 +278,12 @@ class Optimizer:
     def _enrolled(self, params: Sequence[Variable]) -> list[Clock]:
         """The clocks of these parameters; new ones share a new clock. From the first call on, neutral terms stay out."""
         if not self.built:
+            self._check_options()
             for name, field in self.hyperparameters.items():
                 if isinstance(field, Hyper) and field.neutral is not None:
                     self._used[name] = self.uses(name)
                     if not self._used[name]:
-                        _settle(self._settings[name], self.name)
+                        options.settle(self._settings[name], self.name)
         new = [p for p in params if p not in self._clock_of]
         if new:
             count = len(self._clocks)
@@ -254,7 +310,7 @@ class Optimizer:
         for clock in self._clocks:
             params = [p for p, its in self._clock_of.items() if its is clock]
             names = dict.fromkeys(name for p in params for name in self._slots[p]) | dict.fromkeys(self.fillers)
-            found.append(clock.iterations)
+            found += [clock.iterations, *clock.shared.values()]
             found += [self._weight(p, name) for name in names for p in params]
         return found
 
@@ -281,44 +337,26 @@ class Optimizer:
             )
         write_all(dict(zip([f"weights[{i}]" for i in range(len(own))], own, strict=True)), list(weights))
 
-    def state(self) -> dict[str, Any]:
-        """Every register's value by its name: hyper-parameters, counters, slots as `slot/parameter`."""
-        return {name: register.get_value() for name, register in self._registers().items()}
-
-    def load(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Write a `state` back, all or none. Raises ArgumentError naming everything missing, unexpected or misshapen;
-        with strict=False what is missing stays, and what is unexpected is left out."""
-        registers = self._registers()
-        missing, unexpected = [[n for n in a if n not in b] for a, b in ((registers, state), (state, registers))]
-        if strict and (missing or unexpected):
-            hints = [f"unexpected {name!r}{nearest(name, missing)}" for name in unexpected]
-            raise ArgumentError(
-                f"{self.name}: " + ", ".join([f"missing {name!r}" for name in missing] + hints),
-                why="nothing was loaded",
-                fix="call get_updates for the same parameters first, or load with strict=False",
-            )
-        chosen = {name: register for name, register in registers.items() if name in state}
-        write_all(chosen, [state[name] for name in chosen])
-
     def _registers(self) -> dict[str, Variable]:
         settings = [value for value in self._settings.values() if isinstance(value, Variable)]
-        counters = [clock.iterations for clock in self._clocks] or [self.iterations]
+        counters = [r for clock in self._clocks or [self._clock] for r in (clock.iterations, *clock.shared.values())]
         return named([*settings, *counters, *(r for slots in self._slots.values() for r in slots.values())])
 
     # for people ------------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        shown = {name: value for name, value in self._settings.items() if value is not None and value is not False}
+        fields = self.hyperparameters
+        shown = {n: v for n, v in self._settings.items() if v is not None and (v is not False or fields[n].default)}
         numbers = {n: float(v.get_value()) if isinstance(v, Variable) else v for n, v in shown.items()}
         parts = [f"{n}={v!r}" for n, v in numbers.items() if n != "decay" or v]
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def formula(self) -> Updates:
         """The rule for a parameter p with gradient g, to be printed."""
-        p, g = variable(np.zeros(1), name="p"), placeholder((1,), name="g")
+        p, g = variable(np.zeros(self.example), name="p"), placeholder(self.example, name="g")
         registers: dict[str, Variable] = {}
         self._clock.tick()
-        step = self._step(p, g, registers, None)
+        step = [*self._step(p, g, registers, None), *self._clock.carried()]
         labels = {register: _SYMBOLS.get(n, n) for n, register in registers.items()}
         for name, register in registers.items():
             register.name = _SYMBOLS.get(name, name)
@@ -342,31 +380,16 @@ def _declare(cls: type[Optimizer]) -> None:
             field.__set_name__(cls, name)
             setattr(cls, name, field)
     found = {n: v for c in reversed(cls.__mro__) for n, v in vars(c).items() if isinstance(v, Hyper | Flag)}
-    cls.hyperparameters = {n: v for n, v in found.items() if n not in _LAST} | {n: found[n] for n in _LAST}
+    common = [n for n in _LAST if found[n] is vars(Optimizer)[n]]
+    cls._own = frozenset(found) - frozenset(common)
+    cls.hyperparameters = {n: v for n, v in found.items() if n in cls._own} | {n: found[n] for n in common}
     by_name, by_place = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
-            inspect.Parameter(n, by_name if n in _LAST else by_place, default=None if callable(v.default) else v.default)
+            inspect.Parameter(n, by_name if n in common else by_place, default=None if callable(v.default) else v.default)
             for n, v in cls.hyperparameters.items()
         ]
     )
 
 
 _declare(Optimizer)
-
-
-def _is_zero(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == 0
-
-
-def _settle(register: Any, optimizer: str) -> None:
-    """Let writes to a hyper-parameter that the rule was built without say so, in place of changing nothing."""
-
-    def refuse(value: Any) -> None:
-        if float(value) != register.get_value():
-            raise ArgumentError(
-                f"{register.name}={value!r}: {optimizer}'s updates were built without this term",
-                fix="make a new optimizer with it",
-            )
-
-    register.set_value = refuse

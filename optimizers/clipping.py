@@ -1,23 +1,36 @@
-"""Clipping of gradients. What is within the limit comes back exactly as it was, bit by bit."""
+"""Clipping of gradients, and what else is done to them before a rule sees them.
+
+What is within a limit comes back exactly as it was, bit by bit. These are functions of tensors, for use by hand:
+`opt.get_updates(gradient_noise(gradients(loss, params), opt.t), params)`; most are options of every optimizer too.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from math import isfinite
 from typing import Any
 
 from autograph import (
     ArgumentError,
+    AxisError,
     Tensor,
+    Variable,
     as_tensor,
     cast,
     clip,
     constant,
     greater,
+    isfinite,
+    logical_and,
     maximum,
+    norm,
+    random_normal,
+    reduce_all,
     reduce_max,
+    reduce_mean,
     reduce_min,
     reduce_sum,
+    seed_state,
     sqrt,
     square,
     where,
@@ -43,9 +56,9 @@ def global_norm(gradients: Iterable[Any]) -> Tensor:
     total = squares[0]
     for other in squares[1:]:
         total = total + other
-    norm = scale * sqrt(total)
-    norm.name = "‖g‖"
-    return norm
+    found = scale * sqrt(total)
+    found.name = "‖g‖"
+    return found
 
 
 def _wide(g: Tensor) -> Tensor:
@@ -62,8 +75,8 @@ def clip_by_global_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
     that is not positive and finite.
     """
     bound = _checked(limit)
-    norm = global_norm(gradients)
-    factor = where(greater(norm, bound), bound / norm, 1.0)
+    n = global_norm(gradients)
+    factor = where(greater(n, bound), bound / n, 1.0)
     return [None if g is None else cast(as_tensor(g) * factor, as_tensor(g).dtype) for g in gradients]
 
 
@@ -79,7 +92,81 @@ def clip_by_value(gradient: Any, low: Any, high: Any) -> Tensor:
     return cast(clip(tensor, low, high), tensor.dtype)
 
 
+def clip_adaptively(gradients: Sequence[Any], params: Sequence[Any], limit: Any, least: float = 1e-3) -> list[Any]:
+    """AGC (Brock et al. 2021): g·min(1, λ·max(‖p‖, least)/‖g‖), the norms of each unit. None stays None.
+
+    limit, λ   a positive number, or a float tensor of rank 0
+
+    A unit is what stands along the last axis, as in a kernel [in, out]; a tensor with one axis longer than 1 is one
+    unit. A unit with an element that is not finite is not clipped. Raises ArgumentError for a limit that is not positive
+    and finite, or another number of parameters.
+    """
+    bound, found, own = _checked(limit), list(gradients), list(params)
+    if len(found) != len(own):
+        raise ArgumentError(f"clip_adaptively: {len(found)} gradients for {len(own)} parameters: one each is needed")
+    pairs = zip(found, own, strict=True)
+    return [None if g is None else _unitwise(as_tensor(g), as_tensor(p), bound, least) for g, p in pairs]
+
+
+def _unitwise(g: Tensor, p: Tensor, bound: Any, least: float) -> Tensor:
+    long = sum(size != 1 for size in g.shape)
+    axes = tuple(range(g.ndim - 1)) if long > 1 else None
+    n = norm(_wide(g), axis=axes, keepdims=True)
+    most = bound * maximum(norm(_wide(p), axis=axes, keepdims=True), least)
+    large = logical_and(isfinite(n), greater(n, most))
+    return cast(where(large, g * (most / where(large, n, 1)), g), g.dtype)
+
+
+def centralize(gradient: Any, axis: int = -1) -> Tensor:
+    """The gradient minus its mean over all axes but `axis`: that of the outputs, the last in a kernel [in, out].
+
+    Below two axes it comes back as it is. Yong et al. 2020. Raises AxisError.
+    """
+    g = as_tensor(gradient)
+    kept = axis + g.ndim if axis < 0 else axis
+    if g.ndim < 2:
+        return g
+    if not 0 <= kept < g.ndim:
+        raise AxisError(f"centralize: axis {axis} of {g.describe()}", fix=f"it has {g.ndim} axes")
+    over = tuple(i for i in range(g.ndim) if i != kept)
+    return cast(g - cast(reduce_mean(_wide(g), axis=over, keepdims=True), g.dtype), g.dtype)
+
+
+def gradient_noise(
+    gradients: Sequence[Any], t: Any, eta: Any = 0.3, gamma: Any = 0.55, state: Variable | None = None
+) -> list[Any]:
+    """Each gradient plus normal noise of variance η/tᵞ (Neelakantan et al. 2015). None stays None.
+
+    t       the step, from 1: `optimizer.t`
+    state   the register of random numbers, from `seed_state(seed)`; without one, a new one that all of them share
+
+    Raises ArgumentError for a negative η or γ.
+    """
+    for name, value in (("eta", eta), ("gamma", gamma)):
+        if not isinstance(value, Tensor) and not (math.isfinite(value) and value >= 0):
+            raise ArgumentError(f"gradient_noise: {name}={value!r}: a finite number of at least 0 expected")
+    shared = seed_state() if state is None else state
+    spread = sqrt(eta / cast(as_tensor(t), "float64") ** gamma)
+    return [None if g is None else _noisy(as_tensor(g), spread, shared) for g in gradients]
+
+
+def _noisy(g: Tensor, spread: Tensor, state: Variable) -> Tensor:
+    return g + cast(spread, g.dtype) * cast(random_normal(like=_wide(g), state=state), g.dtype)
+
+
+def all_finite(gradients: Iterable[Any]) -> Tensor:
+    """Whether no element is infinite or NaN, a boolean of rank 0: `updates.when(all_finite(gradients))` skips the others.
+
+    None among them is left out.
+    """
+    found: Tensor = constant(True)
+    for g in gradients:
+        if g is not None:
+            found = logical_and(found, reduce_all(isfinite(as_tensor(g))))
+    return found
+
+
 def _checked(limit: Any) -> Any:
-    if not isinstance(limit, Tensor) and not (isfinite(limit) and limit > 0):
+    if not isinstance(limit, Tensor) and not (math.isfinite(limit) and limit > 0):
         raise ArgumentError(f"limit={limit!r}: a positive finite number expected")
     return limit

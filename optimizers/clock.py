@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autograph import ArgumentError, Tensor, Update, Variable, as_tensor, cast, variable
@@ -20,6 +21,8 @@ class Clock:
     def __init__(self, optimizer: Any, name: str) -> None:
         self.optimizer = optimizer
         self.iterations: Variable = variable(0, "int64", f"{optimizer.name}/{name}")
+        self.shared: dict[str, Variable] = {}
+        self._carried: dict[str, Tensor] = {}
         self._now: Now | None = None
 
     @property
@@ -32,6 +35,7 @@ class Clock:
 
     def tick(self) -> Update:
         """Begin a step: fresh expressions, and the update that counts it."""
+        self._carried = {}
         after = self.iterations + 1
         past = cast(self.iterations, "float64")
         rate = self.optimizer.learning_rate
@@ -42,8 +46,22 @@ class Clock:
         self._now = Now(cast(after, "float64"), rate / (1 + self.optimizer.decay * past))
         return Update(self.iterations, after)
 
+    def carry(self, name: str, first: float, step: Callable[[Tensor], Tensor]) -> Tensor:
+        """The new value of a number that all parameters of this clock share: `first` before the first tick, and moved by
+        `step` once a tick, whichever of them asks first."""
+        if name not in self.shared:
+            self.shared[name] = variable(first, "float64", f"{self.optimizer.name}/{name}")
+        if name not in self._carried:
+            self._carried[name] = step(self.shared[name])
+        return self._carried[name]
+
+    def carried(self) -> list[Update]:
+        """What the shared numbers take at the end of this tick."""
+        return [Update(self.shared[name], value) for name, value in self._carried.items()]
+
     def labels(self) -> dict[Tensor, str]:
         """Symbols for printing; a rate that does not decay is shown as η alone."""
         decay = self.optimizer.decay
         plain = isinstance(decay, Variable) and not decay.get_value()
-        return {self.now.t: "t", self.iterations: "iterations"} | ({self.now.rate: "η"} if plain else {})
+        own = {self.now.t: "t", self.iterations: "iterations"} | {number: name for name, number in self.shared.items()}
+        return own | ({self.now.rate: "η"} if plain else {})

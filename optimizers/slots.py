@@ -41,10 +41,15 @@ class Slots:
         self._register(name)
         self._values[name] = cast(value, self._parameter.dtype)
 
-    def _register(self, name: str) -> Variable:
+    def start(self, name: str, value: float = 0.0, shape: tuple[int, ...] | None = None) -> Tensor:
+        """Read the slot `name`, whose register begins at `value` everywhere, and may be of another shape than p's."""
+        self._register(name, value, shape)
+        return self._values.get(name, self._registers[name])
+
+    def _register(self, name: str, value: float = 0.0, shape: tuple[int, ...] | None = None) -> Variable:
         found = self._registers.get(name)
         if found is None:
-            found = self._registers[name] = zeros(self._parameter, f"{name}/{self._parameter.name}")
+            found = self._registers[name] = filled(self._parameter, f"{name}/{self._parameter.name}", value, shape)
         return found
 
     def updates(self) -> Iterator[Update]:
@@ -56,5 +61,10 @@ class Slots:
 
 def zeros(parameter: Variable, name: str, shape: tuple[int, ...] | None = None) -> Variable:
     """A register of zeros like `parameter`, or of another shape."""
+    return filled(parameter, name, 0.0, shape)
+
+
+def filled(parameter: Variable, name: str, value: float, shape: tuple[int, ...] | None = None) -> Variable:
+    """A register like `parameter`, or of another shape, with `value` everywhere."""
     sizes: Any = parameter.shape if shape is None else shape
-    return variable(np.zeros(sizes, parameter.dtype), parameter.dtype, name)
+    return variable(np.full(sizes, value, parameter.dtype), parameter.dtype, name)

@@ -7,7 +7,35 @@ from typing import Any
 
 import numpy as np
 
-from autograph import ArgumentError, Variable, set_values
+from autograph import ArgumentError, Variable, nearest, set_values
+
+
+class Saved:
+    """Registers with names, read and written together. A subclass gives `name` and `_registers`."""
+
+    name: str
+
+    def _registers(self) -> dict[str, Variable]:
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Any]:
+        """Every register's value by its name: hyper-parameters, counters, slots as `slot/parameter`."""
+        return {name: register.get_value() for name, register in self._registers().items()}
+
+    def load(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Write a `state` back, all or none. Raises ArgumentError naming everything missing, unexpected or misshapen;
+        with strict=False what is missing stays, and what is unexpected is left out."""
+        registers = self._registers()
+        missing, unexpected = [[n for n in a if n not in b] for a, b in ((registers, state), (state, registers))]
+        if strict and (missing or unexpected):
+            hints = [f"unexpected {name!r}{nearest(name, missing)}" for name in unexpected]
+            raise ArgumentError(
+                f"{self.name}: " + ", ".join([f"missing {name!r}" for name in missing] + hints),
+                why="nothing was loaded",
+                fix="call get_updates for the same parameters first, or load with strict=False",
+            )
+        chosen = {name: register for name, register in registers.items() if name in state}
+        write_all(chosen, [state[name] for name in chosen])
 
 
 def named(registers: Iterable[Variable]) -> dict[str, Variable]:

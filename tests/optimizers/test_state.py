@@ -46,7 +46,7 @@ def test_a_configuration_goes_round() -> None:
     assert optimizers.adam is Adam
     assert isinstance(optimizers.deserialize({"class_name": "Mine", "config": {}}, {"Mine": Mine}), Mine)
     with pytest.raises(ArgumentError, match="did you mean 'Adam'"):
-        optimizers.get("Adan")
+        optimizers.get("Adamm")
     with pytest.raises(ArgumentTypeError):
         optimizers.get(3)
     with pytest.raises(ArgumentError, match="no plain number"):

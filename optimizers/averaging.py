@@ -1,0 +1,271 @@
+"""Averages and targets: updates of registers that follow the parameters.
+
+Each function gives updates that read the parameters. How they meet those of an optimizer says which values they read:
+
+    steps.then(ema(params, 0.999))      the parameters after the step, projected: what a target network is made of
+    steps + ema(params, 0.999)          the parameters before it: the average lags one step behind
+
+Behind a guard, `steps.then(averages).when(finite)`, a tick that is skipped counts for nothing. To look at averages in
+place of the parameters, `with swapped(averages): …`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from autograph import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    ShapeError,
+    Tensor,
+    Updates,
+    Variable,
+    cast,
+    equal,
+    greater_equal,
+    lerp,
+    logical_and,
+    mod,
+    nearest,
+    set_values,
+    variable,
+    where,
+)
+from optimizers.arguments import read_parameters
+from optimizers.state import Saved, named
+
+
+class Averages(Saved, Updates):
+    """The updates of averages; `averages.of[p]` is the register that holds the average of the parameter p.
+
+    `state` and `load` are of the averages and their counter. What is combined with others is plain `Updates`: keep this.
+    """
+
+    def __init__(self, pairs: Any, of: Mapping[Variable, Variable], ticks: Variable | None = None) -> None:
+        super().__init__(pairs)
+        self.of, self.name = dict(of), "averages"
+        self._ticks = [] if ticks is None else [ticks]
+
+    def _registers(self) -> dict[str, Variable]:
+        return named([*self._ticks, *self.of.values()])
+
+
+# averages of parameters -----------------------------------------------------------------------------------------------
+
+
+def ema(params: Sequence[Variable], decay: Any, debias: bool = False) -> Averages:
+    """a ← a + (1−d)·(p − a): the exponential moving average, from the parameters' present values on.
+
+    debias   w = (1−d)/(1−dᵗ) in the place of 1−d, with t = 1, 2, … the tick: the average of Adam's bias correction,
+             m̂ = m/(1−dᵗ) of m ← d·m + (1−d)·p from zero, which the register holds as it is. The start is forgotten
+             at once.
+
+    decay, d     a number from 0 to below 1, or a float tensor of rank 0
+
+    The registers are named `ema/p`, and `ema/ticks`. Half precision is averaged in float32. Raises ArgumentError.
+    """
+    _check_fraction("ema", "decay", decay, least=0, below=1)
+    of = _registers("ema", params)
+    if not debias:
+        return Averages([(a, _toward(a, p, 1 - decay)) for p, a in of.items()], of)
+    ticks = variable(0, "int64", "ema/ticks")
+    t = cast(ticks + 1, "float64")
+    weight = (1 - decay) / (1 - decay**t)
+    first = equal(ticks, 0)
+    pairs = [(a, where(first, cast(p, a.dtype), _toward(a, p, weight))) for p, a in of.items()]
+    return Averages([(ticks, ticks + 1), *pairs], of, ticks)
+
+
+def polyak(params: Sequence[Variable], start: int = 0) -> Averages:
+    """The mean of the values at all ticks from the one after `start` ticks on (Polyak & Juditsky 1992).
+
+    Before, and at the beginning, the average is the parameters' value when this was called. The registers are named
+    `polyak/p`, and `polyak/ticks`. Raises ArgumentError.
+    """
+    return _means("polyak", params, 1, start)
+
+
+def swa(params: Sequence[Variable], every: int, start: int = 0) -> Averages:
+    """The mean of the values at ticks `start + every`, `start + 2·every`, … (Izmailov et al. 2018: one each cycle of
+    the rate). The registers are named `swa/p`, and `swa/ticks`. Raises ArgumentError."""
+    return _means("swa", params, every, start)
+
+
+def _means(kind: str, params: Sequence[Variable], every: int, start: int) -> Averages:
+    _check_count(kind, "every", every, 1)
+    _check_count(kind, "start", start, 0)
+    of = _registers(kind, params)
+    ticks = variable(0, "int64", f"{kind}/ticks")
+    past = ticks + 1 - start
+    count = past // every
+    pairs = []
+    for p, a in of.items():
+        # The first is taken as it is: from a far start, a + 1·(p − a) would round.
+        new = where(equal(count, 1), cast(p, a.dtype), _toward(a, p, 1 / cast(count, "float64")))
+        pairs.append((a, new))
+    due = logical_and(greater_equal(past, every), equal(mod(past, every), 0))
+    return Averages([(ticks, ticks + 1), *Updates(pairs).when(due)], of, ticks)
+
+
+def lookahead(updates: Any, params: Sequence[Variable], k: int = 5, alpha: Any = 0.5) -> Averages:
+    """The given updates, and at every k-th tick: slow ← slow + α·(p − slow), then p ← slow (Zhang et al. 2019).
+
+    updates  those of an optimizer over `params`
+    k        ticks between two meetings
+    alpha    a number above 0 and up to 1, or a float tensor of rank 0
+
+    The slow values begin as the parameters' present ones; they are registers named `slow/p`, beside `slow/ticks`.
+    Guard the whole: `lookahead(…).when(finite)`. Raises ArgumentError, also if `updates` does not write a parameter.
+    """
+    _check_count("lookahead", "k", k, 1)
+    _check_fraction("lookahead", "alpha", alpha, positive=True)
+    fast = Updates(updates)
+    written = set(fast.registers)
+    for p in read_parameters(params):
+        if p not in written:
+            hint = nearest(p.name, [r.name for r in fast.registers])
+            raise ArgumentError(f"lookahead: the updates do not write {p.name!r}{hint}")
+    of = _registers("slow", params, wide=False)
+    ticks = variable(0, "int64", "slow/ticks")
+    pairs: list[Any] = []
+    for p, slow in of.items():
+        new = _toward(slow, p, alpha)
+        pairs += [(slow, new), (p, new)]
+    meeting = Updates(pairs).when(equal(mod(ticks, k), 0))
+    return Averages((fast + [(ticks, ticks + 1)]).then(meeting), of, ticks)
+
+
+# targets --------------------------------------------------------------------------------------------------------------
+
+
+def soft_update(targets: Sequence[Variable], sources: Sequence[Tensor], tau: Any) -> Updates:
+    """target ← target + τ·(source − target), each for each (Lillicrap et al. 2016).
+
+    tau     a number above 0 and up to 1, or a float tensor of rank 0; with the number 1, `hard_update`
+
+    `steps.then(soft_update(…))` follows the sources after the step, as the paper does. Raises ArgumentError where there
+    is not one source to each target, ShapeError or DTypeError where one does not fit.
+    """
+    _check_fraction("soft_update", "tau", tau, positive=True)
+    if not isinstance(tau, Tensor) and tau == 1:
+        return hard_update(targets, sources)
+    return Updates([(t, _toward(t, s, tau)) for t, s in _pairs("soft_update", targets, sources)])
+
+
+def hard_update(targets: Sequence[Variable], sources: Sequence[Tensor]) -> Updates:
+    """target ← source, each for each; every k ticks by `.when(equal(mod(ticks, k), 0))`. Raises as `soft_update`."""
+    return Updates([(t, cast(s, t.dtype)) for t, s in _pairs("hard_update", targets, sources)])
+
+
+def _pairs(function: str, targets: Any, sources: Any) -> list[tuple[Variable, Tensor]]:
+    found = [(f"{what} is the tensor {group.name!r}", group) for what, group in (("targets", targets), ("sources", sources))
+             if isinstance(group, Tensor)]  # fmt: skip
+    if found:
+        raise ArgumentTypeError(f"{function}: {found[0][0]}, no list of them", fix="pass two lists of equal length")
+    first, second = list(targets), list(sources)
+    if len(first) != len(second):
+        raise ArgumentError(f"{function}: {len(first)} targets and {len(second)} sources", fix="one each is needed")
+    for target, source in zip(first, second, strict=True):
+        if not isinstance(target, Variable):
+            raise ArgumentTypeError(f"{function}: the target {target!r} is no variable", fix="only variables hold state")
+        if not isinstance(source, Tensor):
+            raise ArgumentTypeError(f"{function}: the source of {target.name!r} is {source!r}, no tensor")
+        if target is source:
+            raise ArgumentError(f"{function}: {target.name!r} is its own source", fix="make a variable of its own")
+        if target.shape != source.shape:
+            raise ShapeError(f"{function}: {target.name!r} {target.type} cannot follow {source.name!r} {source.type}")
+        if not (target.type.is_float and source.type.is_float):
+            raise DTypeError(f"{function}: {target.name!r} {target.type} and {source.name!r} {source.type} are no floats")
+    return list(zip(first, second, strict=True))
+
+
+# swapping -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def swapped(averages: Any, params: Sequence[Variable] | None = None) -> Iterator[None]:
+    """Within the block the parameters hold their averages; afterwards, whatever happens, what they held before.
+
+    averages  what `ema`, `polyak`, `swa` or `lookahead` gave; or a dict from parameters to registers; or with `params` a
+              list of registers, one for each of them
+    params    which parameters, if not all
+
+    All are written at once, both times, between two ticks; the averages themselves stay as they are. What is written to
+    the parameters within the block is undone at its end. Raises ArgumentError for a parameter that has no average,
+    ShapeError where one does not fit, and then nothing was written.
+    """
+    of = _averages_of(averages, params)
+    held = [(p, np.array(p.get_value())) for p in of]
+    shown = [(p, np.asarray(a.get_value()).astype(p.dtype)) for p, a in of.items()]
+    try:
+        set_values(shown)
+        yield
+    finally:
+        set_values(held)
+
+
+def _averages_of(averages: Any, params: Sequence[Variable] | None) -> dict[Variable, Variable]:
+    of: dict[Variable, Variable]
+    if isinstance(averages, Averages):
+        of = averages.of
+    elif isinstance(averages, Mapping):
+        of = dict(averages)
+    elif isinstance(averages, Updates) or not isinstance(averages, Sequence):
+        raise ArgumentTypeError(
+            f"swapped: {type(averages).__name__} does not say which register is whose average",
+            fix="keep what ema(…) gave, before it is combined with other updates",
+        )
+    elif params is None or len(params) != len(averages):
+        raise ArgumentError(f"swapped: {len(averages)} averages need as many params", fix="list both in one order")
+    else:
+        of = dict(zip(params, averages, strict=True))
+    chosen = list(of) if params is None else read_parameters(params)
+    for p in chosen:
+        if p not in of:
+            raise ArgumentError(f"swapped: {p.name!r} has no average{nearest(p.name, [q.name for q in of])}")
+    return {p: of[p] for p in chosen}
+
+
+# shared ---------------------------------------------------------------------------------------------------------------
+
+
+def _toward(a: Tensor, b: Tensor, weight: Any) -> Tensor:
+    """a + weight·(b − a). Where both are equal it stays there, whatever the weight is rounded to."""
+    by = cast(weight, a.dtype) if isinstance(weight, Tensor) else float(weight)
+    return cast(lerp(a, cast(b, a.dtype), by), a.dtype)
+
+
+def _registers(kind: str, params: Sequence[Variable], wide: bool = True) -> dict[Variable, Variable]:
+    """A register for each parameter, which holds its present value."""
+    found = {}
+    for p in read_parameters(params):
+        dtype = "float32" if wide and p.dtype.itemsize < 4 else p.dtype
+        found[p] = variable(np.array(p.get_value(), dtype), dtype, f"{kind}/{p.name}")
+    return found
+
+
+def _check_count(function: str, name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ArgumentTypeError(f"{function}: {name}={value!r} is no whole number")
+    if value < least:
+        raise ArgumentError(f"{function}: {name}={value!r} makes no sense", fix=f"at least {least} is expected")
+
+
+def _check_fraction(
+    function: str, name: str, value: Any, *, least: float = 0, below: float | None = None, positive: bool = False
+) -> None:
+    if isinstance(value, Tensor):
+        if value.ndim or not value.type.is_float:
+            raise ArgumentError(f"{function}: {name} is {value.describe()}", fix="a float of rank 0 is expected")
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ArgumentTypeError(f"{function}: {name}={value!r} is no number")
+    within = value >= least and (value < below if below is not None else value <= 1) and (value > 0 or not positive)
+    if not within:
+        words = "a number above 0 and up to 1" if positive else "a number from 0 to below 1"
+        raise ArgumentError(f"{function}: {name}={value!r} makes no sense", fix=f"{words} is expected")

@@ -1,0 +1,122 @@
+"""What must hold of every rule: its identities and invariances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from optimizers import (
+    ASGD,
+    LAMB,
+    LARS,
+    SGD,
+    AdaBelief,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Adan,
+    Lion,
+    Muon,
+    Nadam,
+    NAdamW,
+    NovoGrad,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
+from tests.optimizers.paths import ALL, Make, after, bare
+from tests.optimizers.references import Array, gradients_of, start
+
+BY_NORMS: list[Make] = [LAMB, LARS, NovoGrad, Muon, Adafactor]
+ELEMENTWISE = [rule for rule in ALL if rule not in BY_NORMS]
+numbers = st.floats(0.01, 100.0).flatmap(lambda x: st.sampled_from([x, -x]))
+matrices = st.lists(numbers, min_size=8, max_size=8).map(lambda values: np.array(values).reshape(4, 2))
+some = settings(max_examples=10, deadline=None)
+
+
+@pytest.mark.parametrize("rule", ELEMENTWISE)
+@some
+@given(w=matrices, g=matrices, h=matrices)
+def test_a_tensor_split_in_two_takes_the_same_steps_where_a_rule_is_elementwise(rule: Make, w: Array, g: Array, h: Array) -> None:
+    [whole] = after(rule(), [w], [g], [h], [g])
+    parts = after(rule(), [w[:2], w[2:]], [g[:2], g[2:]], [h[:2], h[2:]], [g[:2], g[2:]])
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("rule", BY_NORMS)
+def test_a_tensor_split_in_two_takes_other_steps_where_a_rule_takes_norms(rule: Make) -> None:
+    w, g = start()[0], next(gradients_of())[0]
+    [whole] = after(bare(rule, lr=0.1), [w], [g], [g * 3])
+    parts = after(bare(rule, lr=0.1), [w[:2], w[2:]], [g[:2], g[2:]], [g[:2] * 3, g[2:] * 3])
+    assert np.abs(np.concatenate(parts) - whole).max() > 1e-6
+
+
+@pytest.mark.parametrize("rule", ALL)
+@some
+@given(w=matrices, g=matrices)
+def test_parameters_in_another_order_take_the_same_steps(rule: Make, w: Array, g: Array) -> None:
+    a, b = after(rule(), [w, w.T], [g, g.T], [w, g.T])
+    c, d = after(rule(), [w.T, w], [g.T, g], [g.T, w])
+    assert (a.tobytes(), b.tobytes()) == (d.tobytes(), c.tobytes())
+
+
+SCALELESS = [
+    Lion(), Rprop(), Muon(), RMSprop(epsilon=0), RMSprop(epsilon=0, momentum=0.9), Adagrad(epsilon=0),
+    Adam(epsilon=0), AdamW(epsilon=0), Adamax(epsilon=0), Nadam(epsilon=0), NAdamW(epsilon=0), AdaBelief(epsilon=0),
+    Adan(epsilon=0), NovoGrad(epsilon=0), LAMB(epsilon=0), LARS(), Adafactor(epsilon_1=0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", SCALELESS, ids=[repr(rule) for rule in SCALELESS])
+@some
+@given(w=matrices, g=matrices, h=matrices, power=st.integers(-20, 20))
+def test_steps_do_not_depend_on_the_size_of_gradients(rule: Optimizer, w: Array, g: Array, h: Array, power: int) -> None:
+    def path(c: float) -> Array:
+        return after(type(rule)(**rule.get_config()), [w], [c * g], [c * h], [c * g])[0]
+
+    np.testing.assert_allclose(path(2.0**power), path(1.0), rtol=1e-10, atol=1e-12)
+
+
+@some
+@given(w=matrices, g=matrices, power=st.integers(-20, 20))
+def test_lamb_and_lars_scale_with_the_parameter(w: Array, g: Array, power: int) -> None:
+    c = 2.0**power
+    for rule in (LAMB, LARS):
+        [one], [other] = after(rule(lr=0.1), [w], [g], [g]), after(rule(lr=0.1), [c * w], [g], [g])
+        np.testing.assert_allclose(other, c * one, rtol=1e-9)
+
+
+@some
+@given(w=matrices, g=matrices, h=matrices)
+def test_one_rule_is_another_where_a_term_vanishes(w: Array, g: Array, h: Array) -> None:
+    def same(a: Optimizer, b: Optimizer) -> None:
+        np.testing.assert_allclose(after(a, [w], [g], [h], [g])[0], after(b, [w], [g], [h], [g])[0], rtol=1e-12, atol=1e-13)
+
+    same(AdamW(weight_decay=0.0), Adam())
+    same(AdamW(weight_decay=0.0, amsgrad=True), Adam(amsgrad=True))
+    same(NAdamW(weight_decay=0.0), Nadam())
+    same(ASGD(lambd=0.0), SGD())
+    same(RMSprop(lr=0.1, rho=0.0, epsilon=0.0), Lion(lr=0.1, beta_1=0.0))
+    same(Adam(lr=0.1, beta_1=0.0, beta_2=0.0, epsilon=0.0), Lion(lr=0.1, beta_1=0.0))
+    same(RAdam(lr=0.1, beta_1=0.0, beta_2=0.5), SGD(lr=0.1))
+
+
+@settings(max_examples=3, deadline=None)
+@given(w=matrices, g=matrices)
+def test_what_weight_decay_takes_is_what_it_is_multiplied_by(w: Array, g: Array) -> None:
+    for rule in (AdamW, NAdamW, RAdam, AdaBelief, Lion, Muon):
+        [without] = after(rule(lr=0.5, decay=1.0, weight_decay=0.0), [w], [g])
+        for coupling, factor in (("lr", 0.5), ("schedule", 1.0), ("none", 1.0)):
+            [found] = after(rule(lr=0.5, decay=1.0, weight_decay=0.25, decoupled=coupling), [w], [g])
+            np.testing.assert_allclose(without - found, 0.25 * factor * w, rtol=1e-9, atol=1e-9)
+
+
+def test_the_schedule_alone_moves_decay_where_the_paper_says_so() -> None:
+    optimizer, zeros = AdamW(lr=0.5, decay=1.0, weight_decay=0.25, decoupled="schedule"), [np.zeros((1, 1))]
+    [found] = after(optimizer, [np.ones((1, 1))], zeros, zeros)
+    np.testing.assert_allclose(found, 0.75 * (1 - 0.25 / 2), rtol=1e-15)

@@ -1,0 +1,150 @@
+"""Every rule beside SGD and Adam takes the path of PyTorch's and optax's, where they are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from optimizers import (
+    ASGD,
+    LAMB,
+    LARS,
+    AdaBelief,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adamax,
+    AdamW,
+    Adan,
+    Lion,
+    Muon,
+    Nadam,
+    NAdamW,
+    NovoGrad,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+    Yogi,
+)
+from tests.optimizers.paths import apart, path
+from tests.optimizers.references import Array, gradients_of, start
+
+Bridge = Callable[[int], dict[str, float]]
+
+
+def torch_path(make: Callable[[Any, list[Any]], Any], bridge: Bridge | None = None, turned: bool = False) -> list[Array]:
+    """100 steps of PyTorch, its groups' numbers set before each step t by `bridge(t)`; turned: on transposed matrices."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # NAdam keeps its product in it
+    try:
+        params = [torch.tensor(a.T if turned else a, requires_grad=True) for a in start()]
+        peer = make(torch, params)
+        for t, gradients in enumerate(gradients_of(), 1):
+            for p, g in zip(params, gradients, strict=True):
+                p.grad = torch.tensor(g.T if turned else g)
+            peer.param_groups[0].update(bridge(t) if bridge else {})
+            peer.step()
+        return [p.detach().numpy().T if turned else p.detach().numpy() for p in params]
+    finally:
+        torch.set_default_dtype(usual)
+
+
+def hat(epsilon: float, beta: float = 0.999) -> Bridge:
+    """ε of Algorithm 1 from our ε-hat."""
+    return lambda t: {"eps": epsilon / np.sqrt(1 - beta**t)}
+
+
+TORCH: list[tuple[Optimizer, Callable[[Any, list[Any]], Any], Bridge | None, float]] = [
+    (RMSprop(lr=0.01), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7), None, 1e-12),
+    (RMSprop(lr=0.01, centered=True), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7, centered=True), None, 1e-12),
+    (RMSprop(lr=0.01, momentum=0.9), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7, momentum=0.9), None, 1e-12),
+    (RMSprop(lr=0.01, decay=0.1), lambda T, p: T.optim.RMSprop(p, alpha=0.9, eps=1e-7),
+     lambda t: {"lr": 0.01 / (1 + 0.1 * (t - 1))}, 1e-12),
+    (Adagrad(lr=0.1, decay=0.1), lambda T, p: T.optim.Adagrad(p, lr=0.1, eps=1e-7, lr_decay=0.1), None, 1e-12),
+    (Adadelta(), lambda T, p: T.optim.Adadelta(p, lr=1.0, rho=0.95, eps=1e-7), None, 1e-12),
+    (Adamax(lr=0.01), lambda T, p: T.optim.Adamax(p, lr=0.01, eps=1e-7), None, 1e-10),
+    (Nadam(lr=0.01), lambda T, p: T.optim.NAdam(p, lr=0.01, eps=1e-7, momentum_decay=0.004), None, 1e-12),
+    (NAdamW(lr=0.01, weight_decay=0.1),
+     lambda T, p: T.optim.NAdam(p, lr=0.01, eps=1e-7, weight_decay=0.1, decoupled_weight_decay=True), None, 1e-12),
+    (AdamW(lr=0.01, weight_decay=0.1, eps_hat=False, amsgrad=True),
+     lambda T, p: T.optim.AdamW(p, lr=0.01, eps=1e-7, weight_decay=0.1, amsgrad=True), None, 1e-12),
+    (AdamW(lr=0.01), lambda T, p: T.optim.AdamW(p, lr=0.01), hat(1e-7), 1e-12),
+    (RAdam(lr=0.01), lambda T, p: T.optim.RAdam(p, lr=0.01, eps=1e-7), None, 1e-12),
+    (RAdam(lr=0.01, weight_decay=0.1),
+     lambda T, p: T.optim.RAdam(p, lr=0.01, eps=1e-7, weight_decay=0.1, decoupled_weight_decay=True), None, 1e-12),
+    (Rprop(lr=0.01), lambda T, p: T.optim.Rprop(p, lr=0.01), None, 1e-12),
+    (ASGD(lr=0.01, lambd=0.01, t0=10), lambda T, p: T.optim.ASGD(p, lr=0.01, lambd=0.01, t0=10), None, 1e-12),
+    (Adafactor(lr=0.2, weight_decay=0.1), lambda T, p: T.optim.Adafactor(p, lr=0.2, eps=(1e-30, 1e-3), weight_decay=0.1),
+     None, 1e-12),
+]  # fmt: skip
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("ours", "make", "bridge", "precision"), TORCH, ids=[repr(row[0]) for row in TORCH])
+def test_a_path_is_that_of_torch(
+    ours: Optimizer, make: Callable[[Any, list[Any]], Any], bridge: Bridge | None, precision: float
+) -> None:
+    expected = torch_path(make, bridge)
+    assert apart(path(type(ours)(**ours.get_config())), expected) < precision
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("adjust", "theirs"), [("original", "original"), ("rms", "match_rms_adamw")])
+def test_muon_is_that_of_torch_on_transposed_matrices_in_double_precision(
+    monkeypatch: pytest.MonkeyPatch, adjust: str, theirs: str
+) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    if not hasattr(torch.optim, "Muon"):
+        pytest.skip("this PyTorch has no Muon")
+    monkeypatch.setattr(torch.Tensor, "bfloat16", lambda x: x.clone())
+    expected = torch_path(lambda T, p: T.optim.Muon(p, lr=0.01, adjust_lr_fn=theirs, eps=0.0), turned=True)
+    assert apart(path(Muon(lr=0.01, adjust=adjust)), expected) < 1e-12
+
+
+def from_zero(optax: Any, state: Any) -> Any:
+    """Yogi's state with the first moment at zeros, as in the paper."""
+    first = state[0]
+    return (first._replace(mu=optax.tree.zeros_like(first.mu)), *state[1:])
+
+
+OPTAX: list[tuple[Optimizer, Callable[[Any], Any]]] = [
+    (RMSprop(lr=0.01), lambda O: O.rmsprop(0.01, decay=0.9, eps=1e-7, eps_in_sqrt=False)),
+    (Adadelta(), lambda O: O.adadelta(1.0, rho=0.95, eps=1e-7)),
+    (AdamW(lr=0.01, weight_decay=0.1, eps_hat=False), lambda O: O.adamw(0.01, eps=1e-7, weight_decay=0.1)),
+    (RAdam(lr=0.01, eps_hat=False), lambda O: O.radam(0.01, eps=1e-7)),
+    (Lion(lr=0.01, weight_decay=0.1), lambda O: O.lion(0.01, weight_decay=0.1)),
+    (LAMB(lr=0.01, weight_decay=0.1), lambda O: O.lamb(0.01, weight_decay=0.1)),
+    (LARS(lr=1.0, weight_decay=0.1), lambda O: O.lars(1.0, weight_decay=0.1)),
+    (LARS(lr=1.0, nesterov=True), lambda O: O.lars(1.0, nesterov=True)),
+    (Yogi(lr=0.01), lambda O: O.yogi(0.01)),
+    (AdaBelief(lr=0.01, epsilon=1e-8), lambda O: O.adabelief(0.01, eps=1e-8, eps_root=1e-8)),
+    (NovoGrad(lr=0.01, weight_decay=0.1), lambda O: O.novograd(0.01, weight_decay=0.1)),
+    (Adan(lr=0.01), lambda O: O.adan(0.01, eps=1e-7, eps_root=0.0)),
+    (Muon(lr=0.01, nesterov=False, weight_decay=0.0, adjust="none"), lambda O: O.chain(
+        O.contrib.scale_by_muon(nesterov=False, eps=0.0, weight_dimension_numbers=[O.contrib.MuonDimensionNumbers()] * 2),
+        O.scale(-0.01))),
+]  # fmt: skip
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("ours", "make"), OPTAX, ids=[repr(row[0]) for row in OPTAX])
+def test_a_path_is_that_of_optax(ours: Optimizer, make: Callable[[Any], Any]) -> None:
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    optax = pytest.importorskip("optax", reason="optax is not installed")
+    with jax.enable_x64(True):
+        peer, params = make(optax), [jax.numpy.asarray(a) for a in start()]
+        state = peer.init(params)
+        if isinstance(ours, Yogi):
+            state = from_zero(optax, state)
+        advance = jax.jit(peer.update)
+        for gradients in gradients_of():
+            changes, state = advance([jax.numpy.asarray(g) for g in gradients], state, params)
+            params = optax.apply_updates(params, changes)
+        expected = [np.asarray(p) for p in params]
+    assert expected[0].dtype == np.float64
+    assert apart(path(type(ours)(**ours.get_config())), expected) < 1e-12
