@@ -16,7 +16,7 @@ import autograph
 from autograph import backend
 
 ROOT = Path(__file__).resolve().parent.parent
-BUDGET = 0.060  # seconds beyond NumPy
+BUDGETS = {"import autograph": 0.060, "from autograph import backend": 0.060, "import optimizers": 0.075}  # seconds
 RUNS = 12  # at most: the machine may be busy
 
 # Names of `keras/backend/__init__.py` (Keras 2.3.1) that come with convolutions, recurrence, CTC and sparse tensors.
@@ -111,11 +111,11 @@ def seconds(statement: str) -> float:
     return float(result.stdout)
 
 
-@pytest.mark.parametrize("statement", ["import autograph", "from autograph import backend", "import optimizers"])
+@pytest.mark.parametrize("statement", BUDGETS)
 def test_importing_costs_little_beyond_numpy(statement: str) -> None:
     best = float("inf")
     for _ in range(RUNS):
         best = min(best, seconds(statement))
-        if best < BUDGET:
+        if best < BUDGETS[statement]:
             return
     pytest.fail(f"{statement}: {1e3 * best:.1f} ms beyond NumPy, at best of {RUNS} runs")

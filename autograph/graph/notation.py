@@ -93,7 +93,7 @@ def raised(base: str, exponent: str) -> str:
     """A power in text: by superscripts where the exponent is short (`tᵏ`), by `^` else."""
     if _RAISABLE.fullmatch(exponent):
         return base + exponent.translate(_SUPERSCRIPTS)
-    return f"{base}^{exponent}" if re.fullmatch(r"[\w.]+", exponent) else f"{base}^({exponent.strip('()')})"
+    return f"{base}^{exponent}" if re.fullmatch(r"[\w.]+|\([^()]*\)", exponent) else f"{base}^({exponent})"
 
 
 def latex_name(name: str) -> str:
