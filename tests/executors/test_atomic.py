@@ -90,7 +90,7 @@ def test_an_exception_at_any_bytecode_of_a_first_call(mode: str) -> None:
 
 def test_an_exception_at_any_bytecode_when_shapes_change() -> None:
     moving = Moving("apply", guard=False, draw=False)
-    rows = [np.ones((n, 3), "float32") for n in range(1, 100)]
+    rows = [np.ones((n, 3), "float32") for n in range(1, 40)]  # fewer than a cache holds
     for point in range(count(60, 900)):
         feed = rows[point % len(rows)]
         moving.feed = feed

@@ -12,7 +12,7 @@ from autograph import function, placeholder
 from autograph.executors.numpy import blas
 from optimizers import SGD, Adam
 
-pytest.importorskip("scipy", reason="gemm with an accumulator comes with SciPy")
+pytestmark = pytest.mark.usefixtures("any_blas")
 
 
 def _trained(worth: int, monkeypatch: pytest.MonkeyPatch, dtype: str, guard: str = "apply") -> tuple[list[np.ndarray], list[str]]:
@@ -86,3 +86,17 @@ def test_adam_by_axpy_is_adam(dtype: str, guard: str, monkeypatch: pytest.Monkey
     assert ("axpy" in calls, "axpy" in others) == (True, False)
     for a, b in zip(by_axpy, plain, strict=True):
         np.testing.assert_allclose(a, b, rtol=64 * np.finfo(dtype).eps, atol=64 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("product_first", [True, False])
+def test_a_product_and_a_sum_that_read_each_others_registers(product_first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "WORTH", 1)
+    rng = np.random.default_rng(6)
+    old_v, old_w, y = (rng.standard_normal((6, 6)) for _ in range(3))
+    v, w = K.variable(old_v, dtype="float64"), K.variable(old_w, dtype="float64")
+    fed = placeholder((6, 6), dtype="float64")
+    rules = [lambda: (w, w - 0.1 * K.dot(v, fed)), lambda: (v, v + 2.0 * w)]
+    step = function([fed], [], [rule() for rule in (rules if product_first else rules[::-1])])
+    step(y)
+    np.testing.assert_allclose(w.get_value(), old_w - 0.1 * old_v @ y, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(v.get_value(), old_v + 2 * old_w, rtol=1e-12, atol=1e-12)

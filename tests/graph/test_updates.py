@@ -329,3 +329,11 @@ def test_a_chain_of_20_000_ops_is_moved_one_tick_later_without_recursion() -> No
     moved = Updates([(w, square(w))]).then([(w, x)])
     assert len(ancestors([moved[w]])) >= 20_000
     assert repr(moved).startswith(f"{w.name} ← … + 1")
+
+
+def test_updates_that_are_extended_keep_how_tensors_are_called() -> None:
+    w, g = variable([1.0, 2.0]), placeholder((2,))
+    named = Updates([(w, w - g)], {g: "∂loss/∂w"})
+    longer = Updates()
+    longer.extend(named)
+    assert "∂loss/∂w" in repr(longer)

@@ -208,13 +208,9 @@ def _form(part: Component) -> tuple[Any, list[Value], list[Any], dict[int, int],
         calls.append((step.function, [*arguments, argument(step.result)]))
     targets = {}
     for write in part.writes:
-        column = argument(write.value)
-        if not isinstance(column, int):  # a rank-0 value for a register with axes does not occur: types are equal
-            column = numbers.setdefault(write.value, len(numbers))
+        column = numbers.setdefault(write.value, len(numbers))
         targets[column] = numbers.setdefault(write.home, len(numbers))
         flat = flat and write.home.shape == shape
-    if len(targets) < len(part.writes):  # one value for two registers
-        flat = False
     columns = list(numbers)
     temporaries = {numbers[step.result] for step in part.steps}
     form = (
