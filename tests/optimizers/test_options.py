@@ -119,7 +119,7 @@ def test_parameters_that_do_not_decay_move_as_without(rule: type[Optimizer]) -> 
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.floats(0.01, 5), st.sampled_from([SGD, Adam, AdamW, RMSprop]))
+@given(st.just(0.0) | st.floats(0.01, 5), st.sampled_from([SGD, Adam, AdamW, RMSprop]))
 def test_a_multiplier_is_another_rate(m: float, rule: type[Optimizer]) -> None:
     w, b = after(rule(0.01, multipliers={"*bias": m}))
     np.testing.assert_array_equal(w, after(rule(0.01))[0])
