@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +15,7 @@ from autograph.ops.reduction import reduce_sum
 from autograph.tensor_type import TensorType, shapes_agree
 
 
-@dataclass(frozen=True, eq=False)
-class Body:
+class Body(NamedTuple):
     """A graph with its inputs: the first `mapped` get a row each time, the others the same tensor."""
 
     inputs: tuple[Placeholder, ...]

@@ -29,7 +29,6 @@ Every message says what happened, why, and how to mend it; the class's docstring
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -153,5 +152,7 @@ NOTHING_CHANGED = "No variable was changed."
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """The choice spelt most like `name`, as a hint `; did you mean 'x'?`, or nothing."""
+    import difflib  # loaded where there is something to say: most programs never need it
+
     close = difflib.get_close_matches(str(name), list(choices), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from autograph.errors import (
 )
 from autograph.executors.executor import Executor, executor_named
 from autograph.graph.graph import ancestors, substitute
+from autograph.graph.notation import escaped
 from autograph.graph.register import epoch, locked, merge
 from autograph.graph.tensor import Placeholder, Tensor, Variable, as_tensor, check_current
 from autograph.graph.update import check_updates
@@ -356,7 +356,7 @@ class Function:
         return f"function {self.name}({inputs}) → {outputs}      {registers}; prepared {prepared}×{steps}"
 
     def _repr_html_(self) -> str:
-        return f"<code>{html.escape(repr(self))}</code>{self.updates._repr_html_()}"
+        return f"<code>{escaped(repr(self))}</code>{self.updates._repr_html_()}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The flat form: a copy, in this process or another, owns registers of its own with the values of now."""

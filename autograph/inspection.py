@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograph import feeding
 from autograph.arrays import numpy_namespace
 from autograph.errors import NOTHING_CHANGED, AutographError, NonFiniteError, SizeError
-from autograph.executors.numpy.executor import Refused
+from autograph.executors.executor import Refused
 from autograph.graph.graph import ancestors
 from autograph.graph.register import locked
 from autograph.graph.tensor import Constant, Tensor, Variable
@@ -160,8 +159,7 @@ def trace(function: Any, feeds: Sequence[Any]) -> dict[str, Any]:
     return locked(function._domain, lambda: {tensor.name: np.array(value)[()] for tensor, value in look})
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One step of a profile: its code, the tensor it computes, the user's place, seconds a tick, bytes it touches."""
 
     code: str
@@ -171,8 +169,7 @@ class Row:
     nbytes: int
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """Seconds a tick by step, and by the user's line. `print` it; `chrome()` gives events for a trace viewer."""
 
     rows: tuple[Row, ...]

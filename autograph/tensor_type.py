@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +27,7 @@ CANONICAL: dict[DType, DType] = {dtype: dtype for dtype in DTYPES.values()}  # o
 _KIND_ORDER = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class TensorType:
+class TensorType(NamedTuple):
     """A dtype and a shape in which `None` is a size not known yet.
 
     `weak` marks a literal (a Python number, a NumPy scalar or array among operands): it takes the dtype of what it

@@ -61,6 +61,7 @@ OPEN_TO_ALL = "autograph/errors.py"  # it imports nothing of ours
 
 # Third-party libraries that are used where they are installed: imported inside the function that needs them.
 OPTIONAL = {
+    "difflib",  # of the standard library: loaded where an error needs it
     *("hypothesis", "jax", "llvmlite", "matplotlib", "mpmath", "optax", "pytensor", "pytest", "scipy", "threadpoolctl"),
     *("torch", "tqdm"),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from importlib import import_module
 from typing import Any, Protocol
 
 from autograph.errors import ArgumentError, nearest
-from autograph.executors.numpy.executor import NumpyExecutor
 from autograph.program.lower import Tick
 
 
@@ -23,11 +24,18 @@ class Executor(Protocol):
     def prepare(self, tick: Tick, state: Any, on_nonfinite: str) -> Any: ...
 
 
-EXECUTORS: dict[str, Executor] = {"numpy": NumpyExecutor()}
+class Refused(Exception):
+    """Within a tick, before anything is written: a new value is not finite where the old one was."""
 
 
+EXECUTORS = {"numpy": ("autograph.executors.numpy.executor", "NumpyExecutor")}  # module and class, loaded when first used
+
+
+@functools.cache
 def executor_named(name: str) -> Executor:
     """The executor of that name. Raises ArgumentError with the valid names."""
     if name not in EXECUTORS:
         raise ArgumentError(f"executor {name!r} is unknown{nearest(name, EXECUTORS)}", fix=f"one of {', '.join(EXECUTORS)}")
-    return EXECUTORS[name]
+    module, cls = EXECUTORS[name]
+    made: Executor = getattr(import_module(module), cls)()
+    return made

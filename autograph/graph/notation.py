@@ -107,8 +107,8 @@ def latex_name(name: str) -> str:
         if not piece.isprintable() and piece != "\u0302":
             continue
         if piece.isascii():
-            escaped = "".join(_ESCAPES.get(c, c) for c in piece)
-            result += piece if len(piece) == 1 and piece.isalnum() else rf"\mathrm{{{escaped}}}"
+            plain = "".join(_ESCAPES.get(c, c) for c in piece)
+            result += piece if len(piece) == 1 and piece.isalnum() else rf"\mathrm{{{plain}}}"
         elif piece in _LETTERS:
             result += rf"\{_LETTERS[piece]} "
         elif piece in _SUBSCRIPTS:
@@ -120,6 +120,11 @@ def latex_name(name: str) -> str:
         else:
             result += rf"\text{{{piece}}}"
     return result.strip()
+
+
+def escaped(text: str) -> str:
+    """Text as HTML shows it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def latex_number(text: str) -> str:

@@ -6,7 +6,6 @@ its name. A subexpression that is read several times is written once, behind "wh
 
 from __future__ import annotations
 
-import html
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +22,7 @@ from autograph.graph.notation import (
     SHAPED_LIKE,
     SUM,
     TRANSPARENT,
+    escaped,
     latex_name,
     latex_number,
     number,
@@ -267,7 +267,7 @@ def _quoted(*lines: str) -> str:
 
 
 def _repr_html(tensor: Tensor) -> str:
-    return f"<code>{html.escape(summary(tensor))}</code>"
+    return f"<code>{escaped(summary(tensor))}</code>"
 
 
 def _repr_latex(tensor: Tensor) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, nearest
 from autograph.graph.graph import substitute
-from autograph.graph.notation import latex_name
+from autograph.graph.notation import escaped, latex_name
 from autograph.graph.op import REGISTRY, Kind
 from autograph.graph.origin import warn_user
 from autograph.graph.show import formula, latex
@@ -205,7 +205,7 @@ class Updates(list[Any]):
 
     def _repr_html_(self) -> str:
         row = "<tr><td align='right'>${}$</td><td>$\\leftarrow$</td><td align='left'>${}$</td></tr>"
-        cells = [(_escaped(latex_name(a)), _escaped(b)) for a, b in self._rows(latex)]
+        cells = [(escaped(latex_name(a)), escaped(b)) for a, b in self._rows(latex)]
         return "<table>\n" + "\n".join(row.format(*pair) for pair in cells) + "\n</table>"
 
 
@@ -215,10 +215,6 @@ def _opened(item: Update) -> tuple[Tensor | None, Tensor]:
     if value.op is REGISTRY["hold"] and value.inputs[2] is item.variable:
         return value.inputs[0], value.inputs[1]
     return None, value
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _width(text: str) -> int:

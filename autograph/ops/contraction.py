@@ -10,7 +10,6 @@ Floats of 16 bits are multiplied and added as float32, integers as integers.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from itertools import chain
 from math import prod
@@ -104,7 +103,7 @@ def matmul(a: Any, b: Any) -> Tensor:
 
 # contraction of named axes -------------------------------------------------------------------------------------------
 
-LETTERS = string.ascii_letters
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _contract_type(a: TensorType, b: TensorType, subscripts: str) -> TensorType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -41,8 +40,8 @@ class Rules:
 
     def rule(self, pattern: Callable[..., Tensor]) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
         """File a replacement for what `pattern` describes: its arguments are holes, any number in it that number."""
-        names = list(inspect.signature(pattern).parameters)
-        holes = [Placeholder(TensorType(as_dtype("float32"), ()), name) for name in names]
+        code = pattern.__code__  # patterns are lambdas
+        holes = [Placeholder(TensorType(as_dtype("float32"), ()), name) for name in code.co_varnames[: code.co_argcount]]
         shape = pattern(*holes)
 
         def file(replacement: Callable[..., Tensor]) -> Callable[..., Tensor]:

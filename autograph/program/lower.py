@@ -7,8 +7,7 @@ or nothing. A size that does not fit is found here too, before anything has run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
 from autograph.graph.graph import ancestors
@@ -19,8 +18,7 @@ from autograph.passes.constants import folded
 from autograph.tensor_type import TensorType
 
 
-@dataclass(frozen=True)
-class Tick:
+class Tick(NamedTuple):
     """What one call computes: outputs, and for each register its next value, held unless the guard is true."""
 
     inputs: tuple[Placeholder, ...]

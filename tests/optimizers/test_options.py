@@ -119,11 +119,11 @@ def test_parameters_that_do_not_decay_move_as_without(rule: type[Optimizer]) -> 
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.just(0.0) | st.floats(0.01, 5), st.sampled_from([SGD, Adam, AdamW, RMSprop]))
+@given(st.floats(0, 5), st.sampled_from([SGD, Adam, AdamW, RMSprop]))
 def test_a_multiplier_is_another_rate(m: float, rule: type[Optimizer]) -> None:
     w, b = after(rule(0.01, multipliers={"*bias": m}))
     np.testing.assert_array_equal(w, after(rule(0.01))[0])
-    expected = after(rule(0.01 * m))[1] if m else np.array([1.0, -2.0])
+    expected = after(rule(0.01 * m))[1] if 0.01 * m else np.array([1.0, -2.0])  # a rate itself is never 0
     np.testing.assert_allclose(b, expected, rtol=1e-12, atol=1e-14)
 
 

@@ -7,12 +7,9 @@ axpy   y ← y ± a·x in one pass where NumPy takes two
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +23,11 @@ WORTH = 16384  # elements; below, the passes saved are not worth SciPy's import
 
 @functools.cache
 def _blas() -> Any:
-    return importlib.import_module("scipy.linalg.blas") if importlib.util.find_spec("scipy") else None
+    try:
+        from scipy.linalg import blas
+    except ImportError:
+        return None
+    return blas
 
 
 def step_by_gemm(parts: list[Component], early: list[Step], kept: Iterable[Value], recorder: Recorder) -> list[Step]:
@@ -106,8 +107,7 @@ def _settled(x: Value, early: list[Step], recorder: Recorder) -> Value:
     return recorder.copy(x)
 
 
-@dataclass(frozen=True)
-class Axpy:
+class Axpy(NamedTuple):
     """The call y ← y + a·x; its arguments are a, x, y, and y once more as the result."""
 
     kernel: Any

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograph.arrays import numpy_namespace
+from autograph.executors.executor import Refused
 from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.blas import Axpy, accumulate, step_by_gemm
 from autograph.executors.numpy.cache import last_level_cache
@@ -216,10 +217,6 @@ class Program:
     def step_at(self, line: int) -> Step | None:
         """The step that a line of `source` came from."""
         return self.text.steps.get(line)
-
-
-class Refused(Exception):
-    """A new value is not finite where the old one was."""
 
 
 def _fetched(value: Value, source: Source) -> str:
