@@ -133,7 +133,7 @@ from autograph.ops.gathering import gather, one_hot, scatter_add
 from autograph.ops.guard import hold
 from autograph.ops.indexing import boolean_mask, gather_nd, nonzero
 from autograph.ops.joining import concatenate, pad, repeat, roll, split, stack, tile, unstack
-from autograph.ops.linear_algebra import cholesky, det, inv, solve
+from autograph.ops.linear_algebra import cholesky, det, inv, qr, solve
 from autograph.ops.movement import (
     broadcast_like,
     broadcast_to,
@@ -213,7 +213,7 @@ __all__ = [
     "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "matmul", "maximum", "minimum", "mish", "mod", "moments", "moveaxis", "mul_no_nan",
     "multiply", "ndtr", "ndtri", "nearest", "negative", "nonzero", "norm", "not_equal", "one_hot", "ones_like",
-    "ops", "outer", "pad", "placeholder", "polygamma", "power", "random_bernoulli", "random_integers",
+    "ops", "outer", "pad", "placeholder", "polygamma", "power", "qr", "random_bernoulli", "random_integers",
     "random_normal", "random_permutation", "random_uniform", "rank", "ravel", "reciprocal", "reduce_all",
     "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
     "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "rsqrt", "scatter_add",

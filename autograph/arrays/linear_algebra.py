@@ -58,6 +58,11 @@ def cholesky(a: Array) -> Array:
     return _solved("cholesky", "not positive definite", np.linalg.cholesky, a)
 
 
+def orthonormal(a: Array) -> Array:
+    """Q of a = Q·R for each matrix."""
+    return _narrow(np.linalg.qr(_wide(a))[0], a)
+
+
 def det(a: Array) -> Array:
     """The determinant of each matrix."""
     return _narrow(np.linalg.det(_wide(a)), a)

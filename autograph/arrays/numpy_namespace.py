@@ -34,7 +34,7 @@ from autograph.arrays.indexing import (  # noqa: F401
     undiagonal,
     unslice,
 )
-from autograph.arrays.linear_algebra import cholesky, cofactor, cofactor_slope, det, inv, solve  # noqa: F401
+from autograph.arrays.linear_algebra import cholesky, cofactor, cofactor_slope, det, inv, orthonormal, solve  # noqa: F401
 from autograph.arrays.movement import (  # noqa: F401
     broadcast_to_sizes,
     concatenate,

@@ -1,4 +1,4 @@
-"""Inverse, determinant, linear systems and Cholesky factors: of matrices, or of each matrix in a larger tensor.
+"""Inverse, determinant, linear systems, Cholesky and QR factors: of matrices, or of each matrix in a larger tensor.
 
 A matrix without an answer raises `numpy.linalg.LinAlgError`, naming which one it is and its condition number.
 """
@@ -11,11 +11,12 @@ from autograph.errors import ShapeError
 from autograph.graph.op import Kind, Op, floating, register
 from autograph.graph.tensor import Tensor, apply, as_tensor
 from autograph.ops.contraction import matmul, swap_last
-from autograph.ops.diagonal import trace, tril
+from autograph.ops.diagonal import trace, tril, triu
 from autograph.ops.movement import expand_dims_at, squeeze_at
+from autograph.ops.shape import size_of
 from autograph.tensor_type import TensorType, broadcast_shapes, shapes_agree
 
-__all__ = ["cholesky", "det", "inv", "solve"]
+__all__ = ["cholesky", "det", "inv", "qr", "solve"]
 
 
 def _square(a: TensorType, *_: TensorType) -> TensorType:
@@ -67,6 +68,21 @@ def _cholesky_gradient(g: Tensor, y: Tensor, a: Tensor) -> tuple[Tensor]:
     half = 0.5 * (tril(product) + tril(product, -1))
     slope = apply(_SOLVE, turned, swap_last(apply(_SOLVE, turned, swap_last(half))))
     return (0.5 * (slope + swap_last(slope)),)
+
+
+def _tall(a: TensorType) -> TensorType:
+    rows, columns = a.shape[-2:] if a.ndim > 1 else (0, None)
+    if a.ndim < 2 or (rows is not None and columns is not None and columns > rows):
+        raise ShapeError(f"needs matrices with no more columns than rows, got {a}")
+    return TensorType(a.dtype, a.shape)
+
+
+def _orthonormal_gradient(g: Tensor, y: Tensor, a: Tensor) -> tuple[Tensor]:
+    """(G + Q·S)·R⁻ᵀ, where S has the lower triangle of −Gᵀ·Q on both sides of its diagonal (Walter & Lehmann 2010)."""
+    product = -matmul(swap_last(g), y)
+    mirrored = tril(product) + swap_last(tril(product, -1))
+    r = triu(matmul(swap_last(y), a))
+    return (swap_last(apply(_SOLVE, r, swap_last(g + matmul(y, mirrored)))),)
 
 
 _INV = register(Op(
@@ -134,6 +150,17 @@ _CHOLESKY = register(Op(
     doc="The lower triangle L with L·Lᵀ = a, from the lower triangle of a.",
 ))
 
+_ORTHONORMAL = register(Op(
+    "orthonormal",
+    kind=Kind.CONTRACTION,
+    infer=_tall,
+    eval=lambda xp, a: xp.orthonormal(a),
+    vjp=_orthonormal_gradient,
+    operands=floating,
+    raises=True,
+    doc="Q of a = Q·R: orthonormal columns, of which the first k span what the first k of a do.",
+))
+
 
 def inv(a: Any) -> Tensor:
     """The inverse of square matrices. Raises LinAlgError when one is singular, ShapeError unless they are square."""
@@ -166,3 +193,25 @@ def cholesky(a: Any) -> Tensor:
     The gradient is symmetric. Raises LinAlgError unless a matrix is positive definite, ShapeError unless square.
     """
     return apply(_CHOLESKY, as_tensor(a))
+
+
+def qr(a: Any) -> tuple[Tensor, Tensor]:
+    """Q and R with a = Q·R, where Q has orthonormal columns and R is 0 below its diagonal: of [a…, m, n], with k the
+    lesser of m and n, [a…, m, k] and [a…, k, n]. Signs are those of LAPACK, so that R's diagonal may be negative.
+
+    Gradients flow where the first k columns are independent; where R is singular theirs raises LinAlgError. Raises
+    ShapeError below two axes.
+    """
+    matrices = as_tensor(a)
+    q = apply(_ORTHONORMAL, _leading(matrices))
+    return q, triu(matmul(swap_last(q), matrices))
+
+
+def _leading(a: Tensor) -> Tensor:
+    """The first columns, as many as there are rows at most."""
+    if a.ndim < 2:
+        raise ShapeError(f"qr: needs matrices, got {a.describe()}")
+    rows, columns = a.shape[-2:]
+    if rows is not None and columns is not None:
+        return a if columns <= rows else a[..., :rows]
+    return a[..., : size_of(a, -2)]

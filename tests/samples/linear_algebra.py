@@ -1,4 +1,4 @@
-"""Samples of diagonals and triangles, and of the inverse, the determinant, linear systems and Cholesky factors."""
+"""Samples of diagonals and triangles, and of the inverse, the determinant, linear systems, Cholesky and QR factors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from autograph.errors import AxisError, ShapeError
 from autograph.graph.tensor import placeholder
 from autograph.ops.contraction import matmul, swap_last
 from autograph.ops.diagonal import diag, diagonal, diagonal_of_square, trace, tril, triu
-from autograph.ops.linear_algebra import cholesky, det, inv, solve
+from autograph.ops.elementwise import sign
+from autograph.ops.linear_algebra import cholesky, det, inv, qr, solve
 from tests.samples.define import Array, Case, Sample, values
 from tests.samples.indexing import line, op, table, value
 
@@ -142,6 +143,29 @@ def _cholesky(x: Array) -> Case:
 
 
 @st.composite
+def _tall(draw: st.DrawFn) -> Array:
+    """Matrices with well-conditioned columns, and up to two rows more than these."""
+    x = draw(regular())
+    return np.concatenate([x, draw(values((*x.shape[:-2], draw(st.integers(0, 2)), x.shape[-1]), -1, 1))], -2)
+
+
+def _upright(x: Any) -> Any:
+    """Q with the signs for which R's diagonal is positive."""
+    q, r = qr(x)
+    return q * sign(diagonal(r, 0, -2, -1)[..., None, :])
+
+
+def _schmidt(x: Array) -> Array:
+    """The modified Gram–Schmidt process."""
+    q = x.copy()
+    for j in range(x.shape[-1]):
+        for i in range(j):
+            q[..., j] -= np.sum(q[..., i] * q[..., j], -1, keepdims=True) * q[..., i]
+        q[..., j] /= np.linalg.norm(q[..., j], axis=-1, keepdims=True)
+    return q
+
+
+@st.composite
 def _solve(draw: st.DrawFn) -> Case:
     x = draw(regular(least=1))
     sides = draw(st.sampled_from(((x.shape[-1], 2), (x.shape[-1],), (2, x.shape[-1], 1))))
@@ -198,6 +222,11 @@ SAMPLES = (
         (lambda: op("cofactor_slope", wide, wide), ShapeError),
         (lambda: op("cofactor_slope", line, line), ShapeError),
         (lambda: op("cofactor_slope", 1.0, 1.0), ShapeError),
+    )),
+    Sample("orthonormal", _tall().map(lambda x: Case(_upright, (x,), _schmidt)), (
+        (lambda: op("orthonormal", wide), ShapeError),
+        (lambda: op("orthonormal", line), ShapeError),
+        (lambda: qr(1.0), ShapeError),
     )),
     Sample("cholesky", regular().map(_cholesky), (
         (lambda: cholesky(wide), ShapeError),
