@@ -6,13 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph import (
-    Tensor,
-    Variable,
-    reduce_sum,
-    square,
-    variable,
-)
+from autograph import Tensor, Variable, reduce_sum, square, variable
 
 
 def keras_problem(constraint: Any = None) -> tuple[Tensor, Variable, Variable]:

@@ -42,6 +42,18 @@ def ema(s: dict[str, Any], name: str, beta: float, x: Any) -> Any:
     return s[name]
 
 
+def sgd(p: Any, g: Any, s: Any, t: int, lr: float, momentum=0.0, nesterov=False) -> Any:
+    s["velocity"] = momentum * s.get("velocity", 0) - lr * g
+    return p + (momentum * s["velocity"] - lr * g if nesterov else s["velocity"])
+
+
+def adam(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False) -> Any:
+    m, v = ema(s, "m", beta_1, g), ema(s, "v", beta_2, g * g)
+    s["top"] = np.maximum(s.get("top", 0), v)
+    rate = lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    return p - rate * m / (np.sqrt(s["top"] if amsgrad else v) + epsilon)
+
+
 def rmsprop(p: Any, g: Any, s: Any, t: int, lr: float, rho=0.9, epsilon=1e-7, momentum=0.0, centered=False) -> Any:
     spread = ema(s, "square", rho, g**2) - (ema(s, "mean", rho, g) ** 2 if centered else 0)
     s["velocity"] = momentum * s.get("velocity", 0) - lr * g / (np.sqrt(spread) + epsilon)

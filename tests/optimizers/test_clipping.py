@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograph import (
-    ArgumentError,
-    variable,
-)
+from autograph import ArgumentError, variable
 from optimizers import SGD, clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from tests.ticking import tick, values_of
 

@@ -7,32 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizers import (
-    ASGD,
-    LAMB,
-    LARS,
-    SGD,
-    AdaBelief,
-    Adafactor,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Adan,
-    Lion,
-    Muon,
-    Nadam,
-    NAdamW,
-    NovoGrad,
-    Optimizer,
-    RAdam,
-    RMSprop,
-    Rprop,
-)
+import optimizers as o
 from tests.optimizers.paths import ALL, Make, after, bare
 from tests.optimizers.references import Array, gradients_of, start
 
-BY_NORMS: list[Make] = [LAMB, LARS, NovoGrad, Muon, Adafactor]
+BY_NORMS: list[Make] = [o.LAMB, o.LARS, o.NovoGrad, o.Muon, o.Adafactor]
 ELEMENTWISE = [rule for rule in ALL if rule not in BY_NORMS]
 numbers = st.floats(0.01, 100.0).flatmap(lambda x: st.sampled_from([x, -x]))
 matrices = st.lists(numbers, min_size=8, max_size=8).map(lambda values: np.array(values).reshape(4, 2))
@@ -66,16 +45,16 @@ def test_parameters_in_another_order_take_the_same_steps(rule: Make, w: Array, g
 
 
 SCALELESS = [
-    Lion(), Rprop(), Muon(), RMSprop(epsilon=0), RMSprop(epsilon=0, momentum=0.9), Adagrad(epsilon=0),
-    Adam(epsilon=0), AdamW(epsilon=0), Adamax(epsilon=0), Nadam(epsilon=0), NAdamW(epsilon=0), AdaBelief(epsilon=0),
-    Adan(epsilon=0), NovoGrad(epsilon=0), LAMB(epsilon=0), LARS(), Adafactor(epsilon_1=0),
+    o.Lion(), o.Rprop(), o.Muon(), o.RMSprop(epsilon=0), o.RMSprop(epsilon=0, momentum=0.9), o.Adagrad(epsilon=0),
+    o.Adam(epsilon=0), o.AdamW(epsilon=0), o.Adamax(epsilon=0), o.Nadam(epsilon=0), o.NAdamW(epsilon=0), o.AdaBelief(epsilon=0),
+    o.Adan(epsilon=0), o.NovoGrad(epsilon=0), o.LAMB(epsilon=0), o.LARS(), o.Adafactor(epsilon_1=0),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", SCALELESS, ids=[repr(rule) for rule in SCALELESS])
 @some
 @given(w=matrices, g=matrices, h=matrices, power=st.integers(-20, 20))
-def test_steps_do_not_depend_on_the_size_of_gradients(rule: Optimizer, w: Array, g: Array, h: Array, power: int) -> None:
+def test_steps_do_not_depend_on_the_size_of_gradients(rule: o.Optimizer, w: Array, g: Array, h: Array, power: int) -> None:
     def path(c: float) -> Array:
         return after(type(rule)(**rule.get_config()), [w], [c * g], [c * h], [c * g])[0]
 
@@ -86,7 +65,7 @@ def test_steps_do_not_depend_on_the_size_of_gradients(rule: Optimizer, w: Array,
 @given(w=matrices, g=matrices, power=st.integers(-20, 20))
 def test_lamb_and_lars_scale_with_the_parameter(w: Array, g: Array, power: int) -> None:
     c = 2.0**power
-    for rule in (LAMB, LARS):
+    for rule in (o.LAMB, o.LARS):
         [one], [other] = after(rule(lr=0.1), [w], [g], [g]), after(rule(lr=0.1), [c * w], [g], [g])
         np.testing.assert_allclose(other, c * one, rtol=1e-9)
 
@@ -94,22 +73,22 @@ def test_lamb_and_lars_scale_with_the_parameter(w: Array, g: Array, power: int) 
 @some
 @given(w=matrices, g=matrices, h=matrices)
 def test_one_rule_is_another_where_a_term_vanishes(w: Array, g: Array, h: Array) -> None:
-    def same(a: Optimizer, b: Optimizer) -> None:
+    def same(a: o.Optimizer, b: o.Optimizer) -> None:
         np.testing.assert_allclose(after(a, [w], [g], [h], [g])[0], after(b, [w], [g], [h], [g])[0], rtol=1e-12, atol=1e-13)
 
-    same(AdamW(weight_decay=0.0), Adam())
-    same(AdamW(weight_decay=0.0, amsgrad=True), Adam(amsgrad=True))
-    same(NAdamW(weight_decay=0.0), Nadam())
-    same(ASGD(lambd=0.0), SGD())
-    same(RMSprop(lr=0.1, rho=0.0, epsilon=0.0), Lion(lr=0.1, beta_1=0.0))
-    same(Adam(lr=0.1, beta_1=0.0, beta_2=0.0, epsilon=0.0), Lion(lr=0.1, beta_1=0.0))
-    same(RAdam(lr=0.1, beta_1=0.0, beta_2=0.5), SGD(lr=0.1))
+    same(o.AdamW(weight_decay=0.0), o.Adam())
+    same(o.AdamW(weight_decay=0.0, amsgrad=True), o.Adam(amsgrad=True))
+    same(o.NAdamW(weight_decay=0.0), o.Nadam())
+    same(o.ASGD(lambd=0.0), o.SGD())
+    same(o.RMSprop(lr=0.1, rho=0.0, epsilon=0.0), o.Lion(lr=0.1, beta_1=0.0))
+    same(o.Adam(lr=0.1, beta_1=0.0, beta_2=0.0, epsilon=0.0), o.Lion(lr=0.1, beta_1=0.0))
+    same(o.RAdam(lr=0.1, beta_1=0.0, beta_2=0.5), o.SGD(lr=0.1))
 
 
 @settings(max_examples=3, deadline=None)
 @given(w=matrices, g=matrices)
 def test_what_weight_decay_takes_is_what_it_is_multiplied_by(w: Array, g: Array) -> None:
-    for rule in (AdamW, NAdamW, RAdam, AdaBelief, Lion, Muon):
+    for rule in (o.AdamW, o.NAdamW, o.RAdam, o.AdaBelief, o.Lion, o.Muon):
         [without] = after(rule(lr=0.5, decay=1.0, weight_decay=0.0), [w], [g])
         for coupling, factor in (("lr", 0.5), ("schedule", 1.0), ("none", 1.0)):
             [found] = after(rule(lr=0.5, decay=1.0, weight_decay=0.25, decoupled=coupling), [w], [g])
@@ -117,6 +96,6 @@ def test_what_weight_decay_takes_is_what_it_is_multiplied_by(w: Array, g: Array)
 
 
 def test_the_schedule_alone_moves_decay_where_the_paper_says_so() -> None:
-    optimizer, zeros = AdamW(lr=0.5, decay=1.0, weight_decay=0.25, decoupled="schedule"), [np.zeros((1, 1))]
+    optimizer, zeros = o.AdamW(lr=0.5, decay=1.0, weight_decay=0.25, decoupled="schedule"), [np.zeros((1, 1))]
     [found] = after(optimizer, [np.ones((1, 1))], zeros, zeros)
     np.testing.assert_allclose(found, 0.75 * (1 - 0.25 / 2), rtol=1e-15)

@@ -1,4 +1,4 @@
-"""Every rule beside SGD and Adam takes the path of PyTorch's and optax's, where they are installed."""
+"""Every rule takes the path of PyTorch's and optax's, where they are installed."""
 
 from __future__ import annotations
 
@@ -8,28 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optimizers import (
-    ASGD,
-    LAMB,
-    LARS,
-    AdaBelief,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adamax,
-    AdamW,
-    Adan,
-    Lion,
-    Muon,
-    Nadam,
-    NAdamW,
-    NovoGrad,
-    Optimizer,
-    RAdam,
-    RMSprop,
-    Rprop,
-    Yogi,
-)
+import optimizers as o
 from tests.optimizers.paths import apart, path
 from tests.optimizers.references import Array, gradients_of, start
 
@@ -59,27 +38,41 @@ def hat(epsilon: float, beta: float = 0.999) -> Bridge:
     return lambda t: {"eps": epsilon / np.sqrt(1 - beta**t)}
 
 
-TORCH: list[tuple[Optimizer, Callable[[Any, list[Any]], Any], Bridge | None, float]] = [
-    (RMSprop(lr=0.01), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7), None, 1e-12),
-    (RMSprop(lr=0.01, centered=True), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7, centered=True), None, 1e-12),
-    (RMSprop(lr=0.01, momentum=0.9), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7, momentum=0.9), None, 1e-12),
-    (RMSprop(lr=0.01, decay=0.1), lambda T, p: T.optim.RMSprop(p, alpha=0.9, eps=1e-7),
-     lambda t: {"lr": 0.01 / (1 + 0.1 * (t - 1))}, 1e-12),
-    (Adagrad(lr=0.1, decay=0.1), lambda T, p: T.optim.Adagrad(p, lr=0.1, eps=1e-7, lr_decay=0.1), None, 1e-12),
-    (Adadelta(), lambda T, p: T.optim.Adadelta(p, lr=1.0, rho=0.95, eps=1e-7), None, 1e-12),
-    (Adamax(lr=0.01), lambda T, p: T.optim.Adamax(p, lr=0.01, eps=1e-7), None, 1e-10),
-    (Nadam(lr=0.01), lambda T, p: T.optim.NAdam(p, lr=0.01, eps=1e-7, momentum_decay=0.004), None, 1e-12),
-    (NAdamW(lr=0.01, weight_decay=0.1),
+def falling(lr: float, decay: float) -> Bridge:
+    """The rate of Keras's `decay`."""
+    return lambda t: {"lr": lr / (1 + decay * (t - 1))}
+
+
+TORCH: list[tuple[o.Optimizer, Callable[[Any, list[Any]], Any], Bridge | None, float]] = [
+    (o.SGD(lr=0.05, decay=0.1), lambda T, p: T.optim.SGD(p), falling(0.05, 0.1), 1e-12),
+    (o.SGD(lr=0.05, momentum=0.9), lambda T, p: T.optim.SGD(p, lr=0.05, momentum=0.9), None, 1e-12),
+    (o.SGD(lr=0.05, momentum=0.9, nesterov=True), lambda T, p: T.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True), None, 1e-12),
+    (o.Adam(lr=0.01, decay=0.1), lambda T, p: T.optim.Adam(p), lambda t: hat(1e-7)(t) | falling(0.01, 0.1)(t), 1e-12),
+    (o.Adam(lr=0.01, beta_1=0.5, beta_2=0.9, epsilon=1e-3), lambda T, p: T.optim.Adam(p, lr=0.01, betas=(0.5, 0.9)),
+     hat(1e-3, 0.9), 1e-12),
+    (o.Adam(lr=0.01, amsgrad=True, beta_2=0.9), lambda T, p: T.optim.Adam(p, lr=0.01, betas=(0.9, 0.9), amsgrad=True),
+     hat(1e-7, 0.9), 1e-12),
+    (o.RMSprop(lr=0.01), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7), None, 1e-12),
+    (o.RMSprop(lr=0.01, centered=True), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7, centered=True), None,
+     1e-12),
+    (o.RMSprop(lr=0.01, momentum=0.9), lambda T, p: T.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-7, momentum=0.9), None, 1e-12),
+    (o.RMSprop(lr=0.01, decay=0.1), lambda T, p: T.optim.RMSprop(p, alpha=0.9, eps=1e-7),
+     falling(0.01, 0.1), 1e-12),
+    (o.Adagrad(lr=0.1, decay=0.1), lambda T, p: T.optim.Adagrad(p, lr=0.1, eps=1e-7, lr_decay=0.1), None, 1e-12),
+    (o.Adadelta(), lambda T, p: T.optim.Adadelta(p, lr=1.0, rho=0.95, eps=1e-7), None, 1e-12),
+    (o.Adamax(lr=0.01), lambda T, p: T.optim.Adamax(p, lr=0.01, eps=1e-7), None, 1e-10),
+    (o.Nadam(lr=0.01), lambda T, p: T.optim.NAdam(p, lr=0.01, eps=1e-7, momentum_decay=0.004), None, 1e-12),
+    (o.NAdamW(lr=0.01, weight_decay=0.1),
      lambda T, p: T.optim.NAdam(p, lr=0.01, eps=1e-7, weight_decay=0.1, decoupled_weight_decay=True), None, 1e-12),
-    (AdamW(lr=0.01, weight_decay=0.1, eps_hat=False, amsgrad=True),
+    (o.AdamW(lr=0.01, weight_decay=0.1, eps_hat=False, amsgrad=True),
      lambda T, p: T.optim.AdamW(p, lr=0.01, eps=1e-7, weight_decay=0.1, amsgrad=True), None, 1e-12),
-    (AdamW(lr=0.01), lambda T, p: T.optim.AdamW(p, lr=0.01), hat(1e-7), 1e-12),
-    (RAdam(lr=0.01), lambda T, p: T.optim.RAdam(p, lr=0.01, eps=1e-7), None, 1e-12),
-    (RAdam(lr=0.01, weight_decay=0.1),
+    (o.AdamW(lr=0.01), lambda T, p: T.optim.AdamW(p, lr=0.01), hat(1e-7), 1e-12),
+    (o.RAdam(lr=0.01), lambda T, p: T.optim.RAdam(p, lr=0.01, eps=1e-7), None, 1e-12),
+    (o.RAdam(lr=0.01, weight_decay=0.1),
      lambda T, p: T.optim.RAdam(p, lr=0.01, eps=1e-7, weight_decay=0.1, decoupled_weight_decay=True), None, 1e-12),
-    (Rprop(lr=0.01), lambda T, p: T.optim.Rprop(p, lr=0.01), None, 1e-12),
-    (ASGD(lr=0.01, lambd=0.01, t0=10), lambda T, p: T.optim.ASGD(p, lr=0.01, lambd=0.01, t0=10), None, 1e-12),
-    (Adafactor(lr=0.2, weight_decay=0.1), lambda T, p: T.optim.Adafactor(p, lr=0.2, eps=(1e-30, 1e-3), weight_decay=0.1),
+    (o.Rprop(lr=0.01), lambda T, p: T.optim.Rprop(p, lr=0.01), None, 1e-12),
+    (o.ASGD(lr=0.01, lambd=0.01, t0=10), lambda T, p: T.optim.ASGD(p, lr=0.01, lambd=0.01, t0=10), None, 1e-12),
+    (o.Adafactor(lr=0.2, weight_decay=0.1), lambda T, p: T.optim.Adafactor(p, lr=0.2, eps=(1e-30, 1e-3), weight_decay=0.1),
      None, 1e-12),
 ]  # fmt: skip
 
@@ -87,7 +80,7 @@ TORCH: list[tuple[Optimizer, Callable[[Any, list[Any]], Any], Bridge | None, flo
 @pytest.mark.oracle
 @pytest.mark.parametrize(("ours", "make", "bridge", "precision"), TORCH, ids=[repr(row[0]) for row in TORCH])
 def test_a_path_is_that_of_torch(
-    ours: Optimizer, make: Callable[[Any, list[Any]], Any], bridge: Bridge | None, precision: float
+    ours: o.Optimizer, make: Callable[[Any, list[Any]], Any], bridge: Bridge | None, precision: float
 ) -> None:
     expected = torch_path(make, bridge)
     assert apart(path(type(ours)(**ours.get_config())), expected) < precision
@@ -103,7 +96,7 @@ def test_muon_is_that_of_torch_on_transposed_matrices_in_double_precision(
         pytest.skip("this PyTorch has no Muon")
     monkeypatch.setattr(torch.Tensor, "bfloat16", lambda x: x.clone())
     expected = torch_path(lambda T, p: T.optim.Muon(p, lr=0.01, adjust_lr_fn=theirs, eps=0.0), turned=True)
-    assert apart(path(Muon(lr=0.01, adjust=adjust)), expected) < 1e-12
+    assert apart(path(o.Muon(lr=0.01, adjust=adjust)), expected) < 1e-12
 
 
 def from_zero(optax: Any, state: Any) -> Any:
@@ -112,20 +105,20 @@ def from_zero(optax: Any, state: Any) -> Any:
     return (first._replace(mu=optax.tree.zeros_like(first.mu)), *state[1:])
 
 
-OPTAX: list[tuple[Optimizer, Callable[[Any], Any]]] = [
-    (RMSprop(lr=0.01), lambda O: O.rmsprop(0.01, decay=0.9, eps=1e-7, eps_in_sqrt=False)),
-    (Adadelta(), lambda O: O.adadelta(1.0, rho=0.95, eps=1e-7)),
-    (AdamW(lr=0.01, weight_decay=0.1, eps_hat=False), lambda O: O.adamw(0.01, eps=1e-7, weight_decay=0.1)),
-    (RAdam(lr=0.01, eps_hat=False), lambda O: O.radam(0.01, eps=1e-7)),
-    (Lion(lr=0.01, weight_decay=0.1), lambda O: O.lion(0.01, weight_decay=0.1)),
-    (LAMB(lr=0.01, weight_decay=0.1), lambda O: O.lamb(0.01, weight_decay=0.1)),
-    (LARS(lr=1.0, weight_decay=0.1), lambda O: O.lars(1.0, weight_decay=0.1)),
-    (LARS(lr=1.0, nesterov=True), lambda O: O.lars(1.0, nesterov=True)),
-    (Yogi(lr=0.01), lambda O: O.yogi(0.01)),
-    (AdaBelief(lr=0.01, epsilon=1e-8), lambda O: O.adabelief(0.01, eps=1e-8, eps_root=1e-8)),
-    (NovoGrad(lr=0.01, weight_decay=0.1), lambda O: O.novograd(0.01, weight_decay=0.1)),
-    (Adan(lr=0.01), lambda O: O.adan(0.01, eps=1e-7, eps_root=0.0)),
-    (Muon(lr=0.01, nesterov=False, weight_decay=0.0, adjust="none"), lambda O: O.chain(
+OPTAX: list[tuple[o.Optimizer, Callable[[Any], Any]]] = [
+    (o.RMSprop(lr=0.01), lambda O: O.rmsprop(0.01, decay=0.9, eps=1e-7, eps_in_sqrt=False)),
+    (o.Adadelta(), lambda O: O.adadelta(1.0, rho=0.95, eps=1e-7)),
+    (o.AdamW(lr=0.01, weight_decay=0.1, eps_hat=False), lambda O: O.adamw(0.01, eps=1e-7, weight_decay=0.1)),
+    (o.RAdam(lr=0.01, eps_hat=False), lambda O: O.radam(0.01, eps=1e-7)),
+    (o.Lion(lr=0.01, weight_decay=0.1), lambda O: O.lion(0.01, weight_decay=0.1)),
+    (o.LAMB(lr=0.01, weight_decay=0.1), lambda O: O.lamb(0.01, weight_decay=0.1)),
+    (o.LARS(lr=1.0, weight_decay=0.1), lambda O: O.lars(1.0, weight_decay=0.1)),
+    (o.LARS(lr=1.0, nesterov=True), lambda O: O.lars(1.0, nesterov=True)),
+    (o.Yogi(lr=0.01), lambda O: O.yogi(0.01)),
+    (o.AdaBelief(lr=0.01, epsilon=1e-8), lambda O: O.adabelief(0.01, eps=1e-8, eps_root=1e-8)),
+    (o.NovoGrad(lr=0.01, weight_decay=0.1), lambda O: O.novograd(0.01, weight_decay=0.1)),
+    (o.Adan(lr=0.01), lambda O: O.adan(0.01, eps=1e-7, eps_root=0.0)),
+    (o.Muon(lr=0.01, nesterov=False, weight_decay=0.0, adjust="none"), lambda O: O.chain(
         O.contrib.scale_by_muon(nesterov=False, eps=0.0, weight_dimension_numbers=[O.contrib.MuonDimensionNumbers()] * 2),
         O.scale(-0.01))),
 ]  # fmt: skip
@@ -133,13 +126,13 @@ OPTAX: list[tuple[Optimizer, Callable[[Any], Any]]] = [
 
 @pytest.mark.oracle
 @pytest.mark.parametrize(("ours", "make"), OPTAX, ids=[repr(row[0]) for row in OPTAX])
-def test_a_path_is_that_of_optax(ours: Optimizer, make: Callable[[Any], Any]) -> None:
+def test_a_path_is_that_of_optax(ours: o.Optimizer, make: Callable[[Any], Any]) -> None:
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     optax = pytest.importorskip("optax", reason="optax is not installed")
     with jax.enable_x64(True):
         peer, params = make(optax), [jax.numpy.asarray(a) for a in start()]
         state = peer.init(params)
-        if isinstance(ours, Yogi):
+        if isinstance(ours, o.Yogi):
             state = from_zero(optax, state)
         advance = jax.jit(peer.update)
         for gradients in gradients_of():
