@@ -3,7 +3,7 @@
 The pipeline of `get_updates` is fixed:
 
     gradients → centralise → clip adaptively → clip by norm → clip by value        what `get_gradients` gives
-    → weight decay in the gradient (L2) → rule, with `self.rate` = rate × schedule × multiplier, and `self.t`
+    → noise → weight decay in the gradient (L2) → rule, with `self.rate` = rate × schedule × multiplier, and `self.t`
     → decoupled weight decay → constraint of the parameter
 
 What comes before it are functions of gradients, what comes after it is `.then` of its updates: a guard that skips what
@@ -31,7 +31,7 @@ from optimizers.state import Saved, named, write_all
 
 _ALIASES = {"lr": "learning_rate", "global_clipnorm": "clipnorm"}
 _LAST = (
-    "decay", "clipnorm", "clipnorm_per_param", "clipvalue", "clip_adaptive", "centralize",
+    "decay", "clipnorm", "clipnorm_per_param", "clipvalue", "clip_adaptive", "centralize", "noise", "noise_decay", "seed",
     "weight_decay", "decoupled", "no_decay", "multipliers", "constraints",
 )  # fmt: skip
 _SYMBOLS = {"vhat": "v̂", "delta": "Δ", "mu": "μ"}
@@ -57,6 +57,9 @@ class Optimizer(Saved):
     clip_adaptive       limit of each unit's norm of the gradient over that of the parameter (AGC)
     clipnorm            limit of the norm of all gradients together; clipnorm_per_param of each one; 0 is no limit
     clipvalue           limit of each element, applied after the norm's
+    noise               η̃: normal noise of variance η̃/tᵞ is added to each gradient (Neelakantan et al. 2015), after clipping
+    noise_decay         γ, 0.55 unless given
+    seed                of the random numbers; None: drawn from numpy.random. Their register is `opt.random`
     weight_decay        λ: λ·p is added to the gradient; with `decoupled`, c·λ·p is taken from the new p instead, of the
                         old p, where c is the rate ("lr"), the schedule alone ("schedule") or 1 ("none"). A rule that
                         declares its own has it where its paper does
@@ -76,6 +79,9 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
     clipvalue = limit()
     clip_adaptive = limit()
     centralize = Flag(False)
+    noise = Hyper(None, least=0)
+    noise_decay = Hyper(None, least=0)
+    seed: Any = options.Seed()
     weight_decay = Hyper(None, "λ", least=0)
     decoupled: Any = options.Word("lr", "schedule", "none")
     no_decay = options.Names()
@@ -101,6 +107,7 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         self._slots: dict[Variable, dict[str, Variable]] = {}
         self._fillers: dict[tuple[Variable, str], Variable] = {}
         self._used: dict[str, bool] = {}
+        self._random: Variable | None = None
         self.updates: Updates = Updates()
         given = self._given(args, kwargs)
         for key, field in self.hyperparameters.items():
@@ -181,6 +188,13 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         return self._clocks[0].iterations if self._clocks else self._clock.iterations
 
     @property
+    def random(self) -> Variable:
+        """The state of its random numbers, a register that is made when it is first asked for."""
+        if self._random is None:
+            self._random = options.stream(self)
+        return self._random
+
+    @property
     def built(self) -> bool:
         """Whether updates exist."""
         return bool(self._clocks)
@@ -246,10 +260,11 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
             shared = Counter(raw)
             alone = {g: p.name for p, g in zip(params, raw, strict=True) if g.inputs and shared[g] == 1}
             updates.labels |= {g: f"∂{what}/∂{name}" for g, name in alone.items()}
-        for p, g in zip(params, found, strict=True):
+        gradient = options.noisy(self, dict(zip(params, found, strict=True)))
+        for p in params:
             self._clock = self._clock_of[p]
             constraint = constraints.get(p, options.look_up(self.constraints, p, p.constraint))
-            updates += self._step(p, g, self._slots.setdefault(p, {}), constraint)
+            updates += self._step(p, gradient[p], self._slots.setdefault(p, {}), constraint)
             updates.labels |= {register: _SYMBOLS.get(n, n) for n, register in self._slots[p].items()}
         updates += [update for clock in clocks for update in clock.carried()]
         self._clock = self._clocks[0]
@@ -312,7 +327,7 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
             names = dict.fromkeys(name for p in params for name in self._slots[p]) | dict.fromkeys(self.fillers)
             found += [clock.iterations, *clock.shared.values()]
             found += [self._weight(p, name) for name in names for p in params]
-        return found
+        return [*found, self._random] if found and self._random is not None else found
 
     def _weight(self, p: Variable, name: str) -> Variable:
         """A slot, or the register of zeros that stands where Keras has one."""
@@ -340,7 +355,8 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
     def _registers(self) -> dict[str, Variable]:
         settings = [value for value in self._settings.values() if isinstance(value, Variable)]
         counters = [r for clock in self._clocks or [self._clock] for r in (clock.iterations, *clock.shared.values())]
-        return named([*settings, *counters, *(r for slots in self._slots.values() for r in slots.values())])
+        random = [] if self._random is None else [self._random]
+        return named([*settings, *counters, *random, *(r for slots in self._slots.values() for r in slots.values())])
 
     # for people ------------------------------------------------------------------------------------------------------
 

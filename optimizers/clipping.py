@@ -151,7 +151,9 @@ def gradient_noise(
 
 
 def _noisy(g: Tensor, spread: Tensor, state: Variable) -> Tensor:
-    return g + cast(spread, g.dtype) * cast(random_normal(like=_wide(g), state=state), g.dtype)
+    normal = random_normal(like=_wide(g), state=state)
+    normal.name = "ξ"
+    return g + cast(spread, g.dtype) * cast(normal, g.dtype)
 
 
 def all_finite(gradients: Iterable[Any]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Options of every optimizer that name parameters: which decay, by how much each is multiplied, what each must satisfy.
+"""Options of every optimizer: which parameters decay, by how much each is multiplied, what each must satisfy; noise.
 
 A parameter is named by itself, or by a pattern of its name as in a shell: `{"*/bias": 2.0, kernel: 0.1}`. A parameter
 itself goes before patterns; of these, the first that matches stands. What matches no parameter raises.
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from autograph import ArgumentError, ArgumentTypeError, Tensor, Variable, nearest
+from autograph import ArgumentError, ArgumentTypeError, Tensor, Variable, nearest, seed_state
 from optimizers.choices import Choice, Fixed
+from optimizers.clipping import gradient_noise
 from optimizers.constraints import Constraint, get_constraint
 
 
@@ -58,6 +59,21 @@ class Names(Fixed):
             return None
         several = [value] if isinstance(value, str | Tensor) or not isinstance(value, Iterable) else list(value)
         return tuple(_key(self.name, key) for key in several) or None
+
+
+class Seed(Fixed):
+    """A whole number, or None for another at every run. Raises ArgumentTypeError for anything else."""
+
+    def __init__(self) -> None:
+        self.default = None
+
+    def read(self, value: Any) -> int | None:
+        """The number, or None."""
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise ArgumentTypeError(f"{self.name}={value!r} is no whole number", fix="seed=1, or None for another at every run")
+        return int(value)
 
 
 def multiplier(what: str, value: Any) -> float:
@@ -122,7 +138,7 @@ def plain(name: str, value: Any) -> Any:
 
 
 def check_together(optimizer: Any, owned: bool, own_form: bool) -> None:
-    """Raise ArgumentError for options of a weight decay that there is not, or that the rule has by itself.
+    """Raise ArgumentError for options of a weight decay or a noise that there is not, or that the rule has by itself.
 
     owned       whether the rule declares a `weight_decay` of its own
     own_form    whether it declares `decoupled`
@@ -134,6 +150,9 @@ def check_together(optimizer: Any, owned: bool, own_form: bool) -> None:
             raise ArgumentError(f"{kind}: {name} without weight_decay does nothing", fix="give weight_decay too")
     if owned and not own_form and optimizer.decoupled is not None:
         raise ArgumentError(f"{kind}: the place of its weight decay is part of the rule", fix="leave out decoupled")
+    for name in ("noise_decay", "seed"):
+        if getattr(optimizer, name) is not None and optimizer.noise is None:
+            raise ArgumentError(f"{kind}: {name} without noise does nothing", fix="give noise too")
 
 
 def check_named(optimizer: Any, params: Iterable[Variable]) -> None:
@@ -147,6 +166,32 @@ def look_up(options: Mapping[Any, Any] | None, p: Variable, default: Any) -> Any
     """What a table says of this parameter."""
     key = match(p, options or ())
     return default if key is None else (options or {})[key]
+
+
+def stream(optimizer: Any) -> Variable:
+    """A new register of random numbers, `optimizer/random`, from the optimizer's seed."""
+    state = seed_state(optimizer.seed)
+    state.name = f"{optimizer.name}/random"
+    return state
+
+
+def by_name(params: Iterable[Variable]) -> list[Variable]:
+    """The parameters in an order that does not depend on how they were listed: that in which numbers are drawn for them."""
+    return sorted(params, key=lambda p: p.given_name or "")
+
+
+def noisy(optimizer: Any, gradient: dict[Variable, Tensor]) -> dict[Variable, Tensor]:
+    """The gradients with the noise of this step, if there is any."""
+    if optimizer.noise is None:
+        return gradient
+    gamma = 0.55 if optimizer.noise_decay is None else optimizer.noise_decay
+
+    def noised(p: Variable) -> Tensor:
+        t = optimizer._clock_of[p].now.t
+        found: Tensor = gradient_noise([gradient[p]], t, optimizer.noise, gamma, optimizer.random)[0]
+        return found
+
+    return {p: noised(p) for p in by_name(gradient)}
 
 
 def decay_factor(optimizer: Any) -> Any:

@@ -23,6 +23,7 @@ RULES: dict[str, Callable[[], Optimizer]] = {
 } | {
     "SGD with momentum": lambda: SGD(0.05, momentum=0.9, decay=0.01, nesterov=True),
     "SGD with a schedule": lambda: SGD(lambda t: 0.1 / (1.0 + t)),
+    "Adam with noise": lambda: Adam(0.02, noise=0.01),
     "Adam with AMSGrad": lambda: Adam(0.02, amsgrad=True, clipnorm=1.0),
 }  # fmt: skip
 

@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 
 import optimizers as o
-from autograph import function, placeholder, variable
+from autograph import Updates, function, placeholder, variable
 from tests.optimizers.references import Array, gradients_of, start
 
 Make = type[o.Optimizer]
+
+
+def steps(optimizer: Any, feeds: list[Any], params: list[Any]) -> Updates:
+    """The updates for these gradients."""
+    return optimizer.get_updates(feeds, params)
 
 
 def path(optimizer: o.Optimizer, dtype: str = "float64") -> list[Array]:
