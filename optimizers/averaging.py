@@ -6,7 +6,7 @@ Each function gives updates that read the parameters. How they meet those of an 
     steps + ema(params, 0.999)          the parameters before it: the average lags one step behind
 
 Behind a guard, `steps.then(averages).when(finite)`, a tick that is skipped counts for nothing. To look at averages in
-place of the parameters, `with swapped(averages): …`.
+place of the parameters, `with swapped(averages): …`; `schedule_free` has rules whose averages are expressions.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from autograph import (
     Variable,
     cast,
     equal,
+    function,
     greater_equal,
     lerp,
     logical_and,
@@ -191,17 +192,17 @@ def _pairs(function: str, targets: Any, sources: Any) -> list[tuple[Variable, Te
 def swapped(averages: Any, params: Sequence[Variable] | None = None) -> Iterator[None]:
     """Within the block the parameters hold their averages; afterwards, whatever happens, what they held before.
 
-    averages  what `ema`, `polyak`, `swa` or `lookahead` gave; or a dict from parameters to registers; or with `params` a
-              list of registers, one for each of them
+    averages  what `ema`, `polyak`, `swa` or `lookahead` gave; or a dict from parameters to registers, or to expressions of
+              registers, as `.averages` of a schedule-free rule; or with `params` a list of these, one for each of them
     params    which parameters, if not all
 
-    All are written at once, both times, between two ticks; the averages themselves stay as they are. What is written to
-    the parameters within the block is undone at its end. Raises ArgumentError for a parameter that has no average,
-    ShapeError where one does not fit, and then nothing was written.
+    All are written at once, both times, between two ticks; registers of averages stay as they are, expressions of the
+    parameters are no averages within the block. What is written to the parameters there is undone at its end. Raises
+    ArgumentError for a parameter that has no average, ShapeError where one does not fit, and then nothing was written.
     """
     of = _averages_of(averages, params)
     held = [(p, np.array(p.get_value())) for p in of]
-    shown = [(p, np.asarray(a.get_value()).astype(p.dtype)) for p, a in of.items()]
+    shown = [(p, np.asarray(value).astype(p.dtype)) for p, value in zip(of, _values_of(list(of.values())), strict=True)]
     try:
         set_values(shown)
         yield
@@ -209,10 +210,17 @@ def swapped(averages: Any, params: Sequence[Variable] | None = None) -> Iterator
         set_values(held)
 
 
-def _averages_of(averages: Any, params: Sequence[Variable] | None) -> dict[Variable, Variable]:
-    of: dict[Variable, Variable]
+def _values_of(tensors: Sequence[Tensor]) -> list[Any]:
+    """What registers hold and what expressions come to, these all in one tick."""
+    expressions = [a for a in tensors if not isinstance(a, Variable)]
+    found = iter(function([], expressions)() if expressions else ())
+    return [a.get_value() if isinstance(a, Variable) else next(found) for a in tensors]
+
+
+def _averages_of(averages: Any, params: Sequence[Variable] | None) -> dict[Variable, Tensor]:
+    of: dict[Variable, Tensor]
     if isinstance(averages, Averages):
-        of = averages.of
+        of = dict(averages.of)
     elif isinstance(averages, Mapping):
         of = dict(averages)
     elif isinstance(averages, Updates) or not isinstance(averages, Sequence):

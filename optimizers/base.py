@@ -34,7 +34,7 @@ _LAST = (
     "decay", "clipnorm", "clipnorm_per_param", "clipvalue", "clip_adaptive", "centralize", "noise", "noise_decay", "seed",
     "weight_decay", "decoupled", "no_decay", "multipliers", "constraints",
 )  # fmt: skip
-_SYMBOLS = {"vhat": "v̂", "delta": "Δ", "mu": "μ"}
+_SYMBOLS = {"vhat": "v̂", "delta": "Δ", "mu": "μ", "Ql": "Qₗ", "Qr": "Qᵣ"}
 
 
 class Optimizer(Saved):
@@ -93,6 +93,8 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
     fillers: ClassVar[Mapping[str, tuple[int, ...] | None]] = {}
     # The names of those that are the rule's, and not common to all.
     _own: ClassVar[frozenset[str]] = frozenset()
+    # Whether the rule draws random numbers of its own.
+    _draws: ClassVar[bool] = False
     # The shape of the parameter in a printed formula.
     example: ClassVar[tuple[int, ...]] = (1,)
 
@@ -225,6 +227,9 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         params = read_parameters(params)
         return self._clipped(read_gradients(loss, params), params)
 
+    def _prepare(self, loss: Any, params: Sequence[Variable], found: Sequence[Tensor]) -> None:
+        """For rules that read more than the gradient of their parameter: the loss, and all gradients as they are."""
+
     def _clipped(self, found: list[Tensor], params: Sequence[Variable]) -> list[Tensor]:
         if self.centralize:
             found = [centralize(g) for g in found]
@@ -251,6 +256,7 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         loss, params, constraints = read_arguments(args, kwargs)
         params = read_parameters(params)
         raw = read_gradients(loss, params)
+        self._prepare(loss, params, raw)
         found = self._clipped(raw, params)
         options.check_named(self, [*self._clock_of, *params])
         clocks = self._enrolled(params)

@@ -98,7 +98,7 @@ class Hyper:
     def expected(self) -> str:
         """What numbers it takes, in words."""
         if self.positive:
-            return "a positive finite number"
+            return "a positive finite number" if self.below == inf else f"a number above 0 and below {self.below:g}"
         if self.below < inf:
             return f"a number from {self.least:g} to below {self.below:g}"
         return "a finite number" if self.least == -inf else f"a finite number of at least {self.least:g}"

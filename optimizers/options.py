@@ -150,7 +150,7 @@ def check_together(optimizer: Any, owned: bool, own_form: bool) -> None:
             raise ArgumentError(f"{kind}: {name} without weight_decay does nothing", fix="give weight_decay too")
     if owned and not own_form and optimizer.decoupled is not None:
         raise ArgumentError(f"{kind}: the place of its weight decay is part of the rule", fix="leave out decoupled")
-    for name in ("noise_decay", "seed"):
+    for name in ("noise_decay", *(() if optimizer._draws else ("seed",))):
         if getattr(optimizer, name) is not None and optimizer.noise is None:
             raise ArgumentError(f"{kind}: {name} without noise does nothing", fix="give noise too")
 

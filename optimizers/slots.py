@@ -41,12 +41,12 @@ class Slots:
         self._register(name)
         self._values[name] = cast(value, self._parameter.dtype)
 
-    def start(self, name: str, value: float = 0.0, shape: tuple[int, ...] | None = None) -> Tensor:
-        """Read the slot `name`, whose register begins at `value` everywhere, and may be of another shape than p's."""
+    def start(self, name: str, value: Any = 0.0, shape: tuple[int, ...] | None = None) -> Tensor:
+        """Read the slot `name`, whose register begins at `value`, and may be of another shape than p's."""
         self._register(name, value, shape)
         return self._values.get(name, self._registers[name])
 
-    def _register(self, name: str, value: float = 0.0, shape: tuple[int, ...] | None = None) -> Variable:
+    def _register(self, name: str, value: Any = 0.0, shape: tuple[int, ...] | None = None) -> Variable:
         found = self._registers.get(name)
         if found is None:
             found = self._registers[name] = filled(self._parameter, f"{name}/{self._parameter.name}", value, shape)
@@ -64,7 +64,7 @@ def zeros(parameter: Variable, name: str, shape: tuple[int, ...] | None = None) 
     return filled(parameter, name, 0.0, shape)
 
 
-def filled(parameter: Variable, name: str, value: float, shape: tuple[int, ...] | None = None) -> Variable:
-    """A register like `parameter`, or of another shape, with `value` everywhere."""
+def filled(parameter: Variable, name: str, value: Any, shape: tuple[int, ...] | None = None) -> Variable:
+    """A register like `parameter`, or of another shape, filled with `value`: a number or an array."""
     sizes: Any = parameter.shape if shape is None else shape
     return variable(np.full(sizes, value, parameter.dtype), parameter.dtype, name)

@@ -84,7 +84,7 @@ _LETTERS = {
     "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "∂": "partial", "∞": "infty",
     "‖": "Vert",
 }  # fmt: skip
-_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉ₜ", "0123456789t", strict=True))
+_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉ₜₗᵣ", "0123456789tlr", strict=True))
 _ESCAPES = {**{c: "\\" + c for c in "#$%&_{}"}, "~": r"\sim ", "^": r"\wedge ", "\\": r"\backslash "}
 _PIECES = re.compile(r"[\x20-\x7e]+|.", re.DOTALL)
 

@@ -8,24 +8,29 @@ from typing import Any
 import numpy as np
 
 import optimizers as o
-from autograph import Updates, function, placeholder, variable
-from tests.optimizers.references import Array, gradients_of, start
+from autograph import Updates, function, placeholder, reduce_sum, square, stop_gradient, variable
+from tests.optimizers.references import Array, curvature, gradients_of, start
 
 Make = type[o.Optimizer]
 
 
-def steps(optimizer: Any, feeds: list[Any], params: list[Any]) -> Updates:
-    """The updates for these gradients."""
-    return optimizer.get_updates(feeds, params)
+def steps(optimizer: Any, feeds: list[Any], params: list[Any], bends: list[Any] | None = None) -> Updates:
+    """The updates for these gradients; by a rule that needs a loss, for one of these gradients and a diagonal Hessian."""
+    if not isinstance(optimizer, o.Sophia):
+        return optimizer.get_updates(feeds, params)
+    loss = sum(reduce_sum(g * p) for g, p in zip(feeds, params, strict=True))
+    for h, p in zip(bends or [], params, strict=False):
+        loss += reduce_sum(h * square(p - stop_gradient(p))) / 2
+    return optimizer.get_updates(loss, params)
 
 
 def path(optimizer: o.Optimizer, dtype: str = "float64") -> list[Array]:
-    """Where the parameters are after 100 steps with given gradients."""
+    """Where the parameters are after 100 steps with given gradients, and where a rule asks for them, curvatures."""
     params = [variable(a, dtype, name) for a, name in zip(start(), "wb", strict=True)]
-    feeds = [placeholder(p.shape, dtype=dtype) for p in params]
-    step = function(feeds, updates=optimizer.get_updates(feeds, params))
-    for found in gradients_of(dtype):
-        step(*found)
+    feeds, bends = ([placeholder(p.shape, dtype=dtype) for p in params] for _ in range(2))
+    step = function([*feeds, *bends], updates=steps(optimizer, feeds, params, bends), on_unused_input="ignore")
+    for t, found in enumerate(gradients_of(dtype), 1):
+        step(*found, *[curvature(p.shape, t).astype(dtype) for p in params])
     return [p.get_value() for p in params]
 
 
@@ -47,7 +52,7 @@ def after(optimizer: o.Optimizer, values: list[Any], *gradients: list[Any]) -> l
     """The parameters, `values` at first, after a step with each of the lists of gradients."""
     params = [variable(value, np.asarray(value).dtype, f"w{i}") for i, value in enumerate(values)]
     feeds = [placeholder(p.shape, dtype=p.dtype) for p in params]
-    step = function(feeds, updates=optimizer.get_updates(feeds, params))
+    step = function(feeds, updates=steps(optimizer, feeds, params))
     for found in gradients:
         step(*found)
     return [p.get_value() for p in params]

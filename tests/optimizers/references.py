@@ -28,6 +28,11 @@ def gradients_of(dtype: str = "float64") -> Iterator[list[Array]]:
         yield [(rng.normal(size=shape) * 10 ** rng.uniform(-3, 1)).astype(dtype) for shape in SHAPES]
 
 
+def curvature(shape: Any, t: int) -> Array:
+    """The diagonal of a Hessian at step t."""
+    return np.random.default_rng((2, t, *shape)).normal(size=shape) * 30
+
+
 def walk(rule: Rule, lr: float, decay: float = 0.0, **numbers: Any) -> list[Array]:
     """Where the parameters are after 100 steps with given gradients."""
     params, memory = start(), [{} for _ in SHAPES]  # type: ignore[var-annotated]
@@ -204,3 +209,45 @@ def ftrl(p: Any, g: Any, s: Any, t: int, lr: float, beta=0.0, l1=0.0, l2=0.0, in
     s["z"] = s["z"] + g - (np.sqrt(s["n"]) - np.sqrt(n)) / lr * p
     leader = -(s["z"] - np.sign(s["z"]) * l1) / ((beta + np.sqrt(s["n"])) / lr + l2)
     return np.where(np.abs(s["z"]) <= l1, 0.0, leader)
+
+
+def sophia(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.96, beta_2=0.99, gamma=0.01, epsilon=1e-12,
+           weight_decay=0.01, every=10, probe="rademacher") -> Any:  # fmt: skip
+    ratio = ema(s, "m", beta_1, g) / np.maximum(gamma * s.get("h", np.zeros_like(p)), epsilon)
+    if t % every == 1 % every:
+        ema(s, "h", beta_2, curvature(p.shape, t))
+    return p - lr * (np.clip(ratio, -1, 1) + weight_decay * p)
+
+
+def soap(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.95, beta_2=0.95, epsilon=1e-7, weight_decay=0.01, every=10,
+         largest=10_000) -> Any:  # fmt: skip
+    q = s.setdefault("q", [np.eye(n) for n in p.shape])
+    v = ema(s, "v", beta_2, (q[0].T @ g @ q[1]) ** 2)
+    hat = np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    step = hat * q[0] @ ((q[0].T @ ema(s, "m", beta_1, g) @ q[1]) / (np.sqrt(v) + epsilon)) @ q[1].T
+    for side, squares in enumerate((g @ g.T, g.T @ g)):
+        factor = ema(s, f"factor_{side}", beta_2, squares)
+        if t % every == 0 and p.shape[side] <= largest:
+            q[side] = np.linalg.qr(factor @ q[side])[0]
+    return p - lr * (step + weight_decay * p)
+
+
+def schedule_free_sgd(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.9, weight_decay=0.0, weight_power=2.0) -> Any:
+    return averaged(p, g + weight_decay * p, s, lr, lr, beta_1, weight_power)
+
+
+def schedule_free_adamw(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0,
+                        weight_power=2.0, eps_hat=True) -> Any:  # fmt: skip
+    seen, v = 1 - beta_2**t, ema(s, "v", beta_2, g**2)
+    gamma = lr * np.sqrt(seen) if eps_hat else lr
+    u = g / (np.sqrt(v if eps_hat else v / seen) + epsilon)
+    return averaged(p, u + weight_decay * p, s, gamma, gamma, beta_1, weight_power)
+
+
+def averaged(p: Any, u: Any, s: Any, lr: float, gamma: float, beta: float, power: float) -> Any:
+    """y from x and z, all three kept, as in the paper."""
+    z = s.get("z", p) - lr * u
+    s["total"] = s.get("total", 0.0) + gamma**power
+    c = gamma**power / s["total"]
+    s["x"], s["z"] = (1 - c) * s.get("x", p) + c * z, z
+    return (1 - beta) * z + beta * s["x"]

@@ -25,10 +25,15 @@ from autograph import (
     variable,
 )
 from optimizers import LAMB, SGD, Adam, AdamW, Optimizer, RMSprop
+from tests.optimizers.paths import ALL, Make, bare, steps
+from tests.optimizers.paths import after as one_by_one
 from tests.ticking import tick, values_of
 
 G = np.array([[0.5, -1.0, 2.0], [0.25, 3.0, -0.5]])
 P = np.array([[1.0, 2.0, -3.0], [0.5, -0.25, 4.0]])
+
+
+MORE: list[Make] = [o.Sophia, o.SOAP, o.ScheduleFreeSGD, o.ScheduleFreeAdamW]
 
 
 def two() -> tuple[Variable, Variable]:
@@ -39,7 +44,7 @@ def two() -> tuple[Variable, Variable]:
 def after(optimizer: Optimizer, ticks: int = 5) -> tuple[np.ndarray, np.ndarray]:
     """Both after some steps with the same gradients."""
     w, b = two()
-    updates = optimizer.get_updates([G, np.array([3.0, 4.0])], [w, b])
+    updates = steps(optimizer, [G, np.array([3.0, 4.0])], [w, b])
     for _ in range(ticks):
         tick(updates)
     return w.get_value(), b.get_value()
@@ -103,13 +108,13 @@ def test_decay_can_be_changed_in_flight_and_begins_at_zero_if_told_so() -> None:
     assert w.get_value().tolist() == [0.5]
 
 
-@pytest.mark.parametrize("rule", [SGD, Adam, AdamW, LAMB])
+@pytest.mark.parametrize("rule", [SGD, Adam, AdamW, LAMB, *MORE])
 def test_parameters_that_do_not_decay_move_as_without(rule: type[Optimizer]) -> None:
     w, b = after(rule(0.01, weight_decay=0.3, no_decay="*/bias"))
     np.testing.assert_allclose(w, after(rule(0.01, weight_decay=0.3))[0], rtol=1e-13)
     np.testing.assert_allclose(b, after(rule(0.01, weight_decay=0.0))[1], rtol=1e-13)
     kernel, bias = two()
-    updates = rule(0.01, weight_decay=0.3, no_decay=[bias]).get_updates([G, np.array([3.0, 4.0])], [kernel, bias])
+    updates = steps(rule(0.01, weight_decay=0.3, no_decay=[bias]), [G, np.array([3.0, 4.0])], [kernel, bias])
     for _ in range(5):
         tick(updates)
     assert bias.get_value().tobytes() == b.tobytes()
@@ -119,7 +124,7 @@ def test_parameters_that_do_not_decay_move_as_without(rule: type[Optimizer]) -> 
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.floats(0, 5), st.sampled_from([SGD, Adam, AdamW, RMSprop]))
+@given(st.floats(0, 5), st.sampled_from([SGD, Adam, AdamW, RMSprop, *MORE]))
 def test_a_multiplier_is_another_rate(m: float, rule: type[Optimizer]) -> None:
     w, b = after(rule(0.01, multipliers={"*bias": m}))
     np.testing.assert_array_equal(w, after(rule(0.01))[0])
@@ -215,6 +220,16 @@ def test_the_order_is_centralise_clip_decay_rule_decay_project() -> None:
     n = np.sqrt(sum(np.sum(g**2) for g in centred))
     g = np.clip(centred[0] / n, -0.4, 0.4) + 0.1 * P
     np.testing.assert_allclose(found, np.clip(P - g, -2, 2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rule", ALL)
+def test_every_rule_is_given_clipped_gradients_and_its_result_is_projected(rule: Make) -> None:
+    n = np.linalg.norm(G)
+    [found] = one_by_one(bare(rule, clipnorm=1.0), [P], [G], [3 * G])
+    [expected] = one_by_one(bare(rule), [P], [G / n], [G / n])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    [found] = one_by_one(bare(rule, lr=0.5, constraints={"*": o.box(-0.5, 0.5)}), [P], [G], [G])
+    assert np.abs(found).max() <= 0.5
 
 
 def test_what_is_left_out_of_the_parameters_has_no_part_in_the_norm() -> None:

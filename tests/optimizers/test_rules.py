@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import optimizers as o
-from autograph import Variable, function, sign, square
+from autograph import Variable, abs, cast, equal, function, matmul, maximum, sign, square, transpose, where
 from tests.optimizers import references as plain
 from tests.optimizers.paths import Make, apart, path
 from tests.optimizers.problems import keras_problem
@@ -70,7 +70,19 @@ SETTINGS: list[tuple[Make, plain.Rule, dict[str, Any]]] = [
     (o.ASGD, plain.asgd, {"lr": 0.01, "lambd": 0.5, "alpha": 0.5, "t0": 10.0}),
     (o.Ftrl, plain.ftrl, {"lr": 0.05}),
     (o.Ftrl, plain.ftrl, {"lr": 0.05, "l1": 2.0, "l2": 0.5, "beta": 1.0}),
-]
+    (o.Sophia, plain.sophia, {"lr": 0.01, "probe": "rademacher"}),
+    (o.Sophia, plain.sophia, {"lr": 0.01, "probe": "rademacher", "every": 1, "gamma": 0.1, "beta_1": 0.5, "beta_2": 0.5}),
+    (o.Sophia, plain.sophia, {"lr": 0.01, "probe": "rademacher", "every": 3, "epsilon": 1e-3, "weight_decay": 0.0}),
+    (o.SOAP, plain.soap, {"lr": 0.01}),
+    (o.SOAP, plain.soap, {"lr": 0.01, "every": 4, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-3, "weight_decay": 0.1}),
+    (o.SOAP, plain.soap, {"lr": 0.01, "largest": 4, "weight_decay": 0.0}),
+    (o.ScheduleFreeSGD, plain.schedule_free_sgd, {"lr": 0.05}),
+    (o.ScheduleFreeSGD, plain.schedule_free_sgd,
+     {"lr": 0.05, "beta_1": 0.5, "weight_decay": 0.1, "weight_power": 1.0, "decay": 0.1}),
+    (o.ScheduleFreeAdamW, plain.schedule_free_adamw, {"lr": 0.05}),
+    (o.ScheduleFreeAdamW, plain.schedule_free_adamw,
+     {"lr": 0.05, "eps_hat": False, "beta_2": 0.9, "epsilon": 1e-3, "weight_decay": 0.1, "weight_power": 0.0, "decay": 0.1}),
+]  # fmt: skip
 NAMES = [f"{rule.__name__}-{i}" for i, (rule, _, _) in enumerate(SETTINGS)]
 
 
@@ -97,6 +109,16 @@ MUTANTS: list[tuple[Make, plain.Rule, dict[str, Any], dict[str, Any]]] = [
     (o.Lion, plain.lion, {}, {"beta_1": 0.99, "beta_2": 0.9}),
     (o.LARS, plain.lars, {}, {"nesterov": True}),
     (o.Adafactor, plain.adafactor, {}, {"relative_step": True, "lr": 0.5}),
+    (o.Sophia, plain.sophia, {"probe": "rademacher"}, {"beta_1": 0.99, "beta_2": 0.96}),
+    (o.Sophia, plain.sophia, {"probe": "rademacher"}, {"every": 11}),
+    (o.Sophia, plain.sophia, {"probe": "rademacher", "epsilon": 0.1}, {"epsilon": 0.11}),
+    (o.SOAP, plain.soap, {}, {"every": 11}),
+    (o.SOAP, plain.soap, {}, {"beta_1": 0.94}),
+    (o.SOAP, plain.soap, {}, {"epsilon": 2e-7}),
+    (o.ScheduleFreeSGD, plain.schedule_free_sgd, {}, {"beta_1": 0.9001}),
+    (o.ScheduleFreeSGD, plain.schedule_free_sgd, {"decay": 0.1}, {"weight_power": 0.0}),
+    (o.ScheduleFreeAdamW, plain.schedule_free_adamw, {}, {"eps_hat": False}),
+    (o.ScheduleFreeAdamW, plain.schedule_free_adamw, {}, {"beta_1": 0.999, "beta_2": 0.9}),
 ]
 
 
@@ -132,11 +154,43 @@ class StaleAdagrad(o.Adagrad):
         return p - self.rate * g / ((before + 1e-30) ** 0.5 + self.epsilon)
 
 
+class EarlySophia(o.Sophia):
+    """The diagonal as it is after this step, as in Algorithm 3."""
+
+    def rule(self, p: Variable, g: Any, s: Any) -> Any:
+        super().rule(p, g, s)
+        return p - self.rate * (s.m / maximum(maximum(self.gamma * s.h, self.epsilon), abs(s.m)) + self.weight_decay * p)
+
+
+class HalfTurnedSOAP(o.SOAP):
+    """The moments are turned, and the step is not turned back."""
+
+    def rule(self, p: Variable, g: Any, s: Any) -> Any:
+        left = s.start("Ql", np.eye(p.shape[0]), (p.shape[0],) * 2)
+        return matmul(transpose(left), super().rule(p, g, s) - (1 - self.rate * self.weight_decay) * p) + p
+
+
+class PolyakSGD(o.ScheduleFreeSGD):
+    """The gradient is taken at the mean."""
+
+    def rule(self, p: Variable, g: Any, s: Any) -> Any:
+        s.z = where(equal(self.t, 1), p, s.z) - self.rate * g
+        return p + (s.z - p) / cast(self.t, p.dtype)
+
+
 @pytest.mark.parametrize(
-    ("mutant", "reference"), [(StaleRprop, plain.rprop), (MovedEpsilon, plain.rmsprop), (StaleAdagrad, plain.adagrad)]
+    ("mutant", "reference", "numbers"),
+    [
+        (StaleRprop, plain.rprop, {}),
+        (MovedEpsilon, plain.rmsprop, {}),
+        (StaleAdagrad, plain.adagrad, {}),
+        (EarlySophia, plain.sophia, {"probe": "rademacher"}),
+        (HalfTurnedSOAP, plain.soap, {}),
+        (PolyakSGD, plain.schedule_free_sgd, {}),
+    ],
 )
-def test_a_mutated_rule_would_be_seen(mutant: Make, reference: plain.Rule) -> None:
-    assert apart(path(mutant(lr=0.01)), walk(reference, lr=0.01)) > 1e-9
+def test_a_mutated_rule_would_be_seen(mutant: Make, reference: plain.Rule, numbers: dict[str, Any]) -> None:
+    assert apart(path(mutant(lr=0.01, **numbers)), walk(reference, lr=0.01, **numbers)) > 1e-9
 
 
 # Keras 2.3.1 on TensorFlow: three steps, float32 (reference/keras_goldens/opt_tf.txt) --------------------------------

@@ -11,7 +11,7 @@ import optimizers as o
 from tests.optimizers.paths import ALL, Make, after, bare
 from tests.optimizers.references import Array, gradients_of, start
 
-BY_NORMS: list[Make] = [o.LAMB, o.LARS, o.NovoGrad, o.Muon, o.Adafactor]
+BY_NORMS: list[Make] = [o.LAMB, o.LARS, o.NovoGrad, o.Muon, o.Adafactor, o.SOAP]
 ELEMENTWISE = [rule for rule in ALL if rule not in BY_NORMS]
 numbers = st.floats(0.01, 100.0).flatmap(lambda x: st.sampled_from([x, -x]))
 matrices = st.lists(numbers, min_size=8, max_size=8).map(lambda values: np.array(values).reshape(4, 2))
@@ -28,10 +28,11 @@ def test_a_tensor_split_in_two_takes_the_same_steps_where_a_rule_is_elementwise(
 
 
 @pytest.mark.parametrize("rule", BY_NORMS)
-def test_a_tensor_split_in_two_takes_other_steps_where_a_rule_takes_norms(rule: Make) -> None:
+def test_a_tensor_split_in_two_takes_other_steps_where_a_rule_takes_it_as_a_whole(rule: Make) -> None:
     w, g = start()[0], next(gradients_of())[0]
-    [whole] = after(bare(rule, lr=0.1), [w], [g], [g * 3])
-    parts = after(bare(rule, lr=0.1), [w[:2], w[2:]], [g[:2], g[2:]], [g[:2] * 3, g[2:] * 3])
+    often = {"every": 1} if rule is o.SOAP else {}
+    [whole] = after(bare(rule, lr=0.1, **often), [w], [g], [g * 3])
+    parts = after(bare(rule, lr=0.1, **often), [w[:2], w[2:]], [g[:2], g[2:]], [g[:2] * 3, g[2:] * 3])
     assert np.abs(np.concatenate(parts) - whole).max() > 1e-6
 
 
@@ -48,6 +49,7 @@ SCALELESS = [
     o.Lion(), o.Rprop(), o.Muon(), o.RMSprop(epsilon=0), o.RMSprop(epsilon=0, momentum=0.9), o.Adagrad(epsilon=0),
     o.Adam(epsilon=0), o.AdamW(epsilon=0), o.Adamax(epsilon=0), o.Nadam(epsilon=0), o.NAdamW(epsilon=0), o.AdaBelief(epsilon=0),
     o.Adan(epsilon=0), o.NovoGrad(epsilon=0), o.LAMB(epsilon=0), o.LARS(), o.Adafactor(epsilon_1=0),
+    o.Sophia(), o.SOAP(epsilon=0), o.ScheduleFreeAdamW(epsilon=0),
 ]  # fmt: skip
 
 
@@ -83,6 +85,9 @@ def test_one_rule_is_another_where_a_term_vanishes(w: Array, g: Array, h: Array)
     same(o.RMSprop(lr=0.1, rho=0.0, epsilon=0.0), o.Lion(lr=0.1, beta_1=0.0))
     same(o.Adam(lr=0.1, beta_1=0.0, beta_2=0.0, epsilon=0.0), o.Lion(lr=0.1, beta_1=0.0))
     same(o.RAdam(lr=0.1, beta_1=0.0, beta_2=0.5), o.SGD(lr=0.1))
+    same(o.SOAP(weight_decay=0.1), o.AdamW(0.003, beta_1=0.95, beta_2=0.95, weight_decay=0.1))
+    same(o.SOAP(every=1, largest=1, weight_decay=0.0), o.Adam(0.003, beta_1=0.95, beta_2=0.95))
+    same(o.Sophia(lr=0.1, beta_1=0.0, weight_decay=0.0), o.Lion(lr=0.1, beta_1=0.0))
 
 
 @settings(max_examples=3, deadline=None)

@@ -10,7 +10,7 @@ import pytest
 
 import optimizers as o
 from tests.optimizers.paths import apart, path
-from tests.optimizers.references import Array, gradients_of, start
+from tests.optimizers.references import Array, curvature, gradients_of, start
 
 Bridge = Callable[[int], dict[str, float]]
 
@@ -121,6 +121,11 @@ OPTAX: list[tuple[o.Optimizer, Callable[[Any], Any]]] = [
     (o.Muon(lr=0.01, nesterov=False, weight_decay=0.0, adjust="none"), lambda O: O.chain(
         O.contrib.scale_by_muon(nesterov=False, eps=0.0, weight_dimension_numbers=[O.contrib.MuonDimensionNumbers()] * 2),
         O.scale(-0.01))),
+    (o.ScheduleFreeSGD(lr=0.05), lambda O: O.contrib.schedule_free_sgd(0.05)),
+    (o.ScheduleFreeSGD(lr=0.05, beta_1=0.5, weight_decay=0.1),
+     lambda O: O.contrib.schedule_free_sgd(0.05, b1=0.5, weight_decay=0.1)),
+    (o.ScheduleFreeAdamW(lr=0.05, eps_hat=False, weight_decay=0.1),
+     lambda O: O.contrib.schedule_free_adamw(0.05, eps=1e-7, weight_decay=0.1)),
 ]  # fmt: skip
 
 
@@ -141,3 +146,24 @@ def test_a_path_is_that_of_optax(ours: o.Optimizer, make: Callable[[Any], Any]) 
         expected = [np.asarray(p) for p in params]
     assert expected[0].dtype == np.float64
     assert apart(path(type(ours)(**ours.get_config())), expected) < 1e-12
+
+
+@pytest.mark.oracle
+def test_sophia_is_that_of_optax_without_its_correction_of_m() -> None:
+    """optax divides m by 1−β₁ᵗ, which γ and ε undo."""
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    optax = pytest.importorskip("optax", reason="optax is not installed")
+    ours = o.Sophia(lr=0.01, gamma=0.1, probe="rademacher")
+    given = optax.GradientTransformationExtraArgs(lambda _: (), lambda g, state, params, h: (h, state))
+
+    def peer(t: int) -> Any:
+        gamma, epsilon = 0.1 / (1 - 0.96**t), 1e-12 / (1 - 0.96**t)
+        return optax.contrib.sophia(0.01, 0.96, 0.99, epsilon, 0.01, gamma=gamma, hessian_diagonal_fn=given)
+
+    with jax.enable_x64(True):
+        params = [jax.numpy.asarray(a) for a in start()]
+        state = peer(1).init(params)
+        for t, gradients in enumerate(gradients_of(), 1):
+            changes, state = peer(t).update(gradients, state, params, h=[curvature(p.shape, t) for p in params])
+            params = optax.apply_updates(params, changes)
+    assert apart(path(ours), [np.asarray(p) for p in params]) < 1e-12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import optimizers as o
 from autograph import ArgumentError, ArgumentTypeError, function, placeholder, reduce_sum, square, variable
-from tests.optimizers.paths import ALL, Make, after, bare
+from tests.optimizers.paths import ALL, Make, after, bare, steps
 from tests.optimizers.references import gradients_of, start
 
 
@@ -47,7 +48,7 @@ def test_every_register_keeps_its_dtype_and_shape(rule: Make, dtype: str, shape:
     [found] = after(optimizer, [np.ones(shape, dtype)], *[[np.ones(shape, dtype)]] * 3)
     assert (found.dtype, found.shape) == (dtype, shape)
     assert np.isfinite(found).all()
-    assert all(value.dtype in (dtype, "int64", "float64") for value in optimizer.state().values())
+    assert all(value.dtype in (dtype, "int64", "float64", "uint64") for value in optimizer.state().values())
 
 
 @pytest.mark.parametrize("rule", ALL)
@@ -56,7 +57,7 @@ def test_state_and_weights_resume_bit_for_bit(rule: Make) -> None:
     params = [variable(a, "float64", name) for a, name in zip(start(), "wb", strict=True)]
     feeds = [placeholder(p.shape, dtype=p.dtype) for p in params]
     through = rule()
-    step = function(feeds, updates=through.get_updates(feeds, params))
+    step = function(feeds, updates=steps(through, feeds, params))
     for gradients in found[:5]:
         step(*gradients)
     state, weights, values = through.state(), through.get_weights(), [p.get_value() for p in params]
@@ -65,11 +66,24 @@ def test_state_and_weights_resume_bit_for_bit(rule: Make) -> None:
     for restore, order in ((lambda new: new.load(state), -1), (lambda new: new.set_weights(weights), 1)):
         resumed = o.get(o.serialize(through))
         again = [variable(value, "float64", name) for value, name in zip(values, "wb", strict=True)]
-        other = function(feeds, updates=resumed.get_updates(feeds[::order], again[::order]))
+        other = function(feeds, updates=steps(resumed, feeds[::order], again[::order]))
         restore(resumed)
         for gradients in found[5:]:
             other(*gradients)
         assert [p.get_value().tobytes() for p in again] == [p.get_value().tobytes() for p in params]
+
+
+@pytest.mark.parametrize("rule", ALL)
+def test_a_function_that_steps_is_pickled_and_goes_on_bit_for_bit(rule: Make) -> None:
+    params = [variable(a, "float64", name) for a, name in zip(start(), "wb", strict=True)]
+    feeds = [placeholder(p.shape, dtype=p.dtype) for p in params]
+    step = function(feeds, params, updates=steps(rule(noise=0.1), feeds, params))
+    found = list(gradients_of())[:15]
+    for gradients in found[:5]:
+        step(*gradients)
+    twin = pickle.loads(pickle.dumps(step))
+    for gradients in found[5:]:
+        assert [a.tobytes() for a in step(*gradients)] == [a.tobytes() for a in twin(*gradients)]
 
 
 @pytest.mark.parametrize("rule", ALL)
@@ -168,6 +182,10 @@ def test_a_large_float32_gradient_has_a_norm() -> None:
         (lambda: o.Muon(steps=0), ArgumentError, "at least 1"),
         (lambda: o.Muon(steps=2.5), ArgumentTypeError, "whole number"),
         (lambda: o.Muon(adjust="no"), ArgumentError, "known: original, rms, none"),
+        (lambda: o.Sophia(every=0), ArgumentError, "at least 1"),
+        (lambda: o.Sophia(probe="gaussian"), ArgumentError, "known: normal, rademacher"),
+        (lambda: o.Sophia(seed="x"), ArgumentTypeError, "whole number"),
+        (lambda: o.SOAP(largest=2.5), ArgumentTypeError, "whole number"),
         (lambda: o.Yogi(initial=-1), ArgumentError, "at least 0"),
         (lambda: o.Yogi(initial=float("nan")), ArgumentError, "at least 0"),
         (lambda: o.Yogi(initial="small"), ArgumentTypeError, "no number"),
@@ -190,6 +208,9 @@ def test_impossible_arguments(make: Callable[[], o.Optimizer], error: type[Excep
         (o.AdamW(), "eps_hat", False),
         (o.Yogi(), "initial", 0.5),
         (o.Muon(), "steps", 3),
+        (o.SOAP(), "every", 3),
+        (o.ScheduleFreeAdamW(), "eps_hat", False),
+        (o.ScheduleFreeSGD(), "weight_decay", 0.1),
         (o.Lion(), "weight_decay", 0.1),
         (o.RMSprop(), "momentum", 0.9),
     ],
