@@ -72,19 +72,38 @@ def values_of(tick: Tick, arrays: Sequence[Any]) -> Iterator[tuple[Tensor, Any]]
     """Every tensor that a tick computes with its value, op by op; the caller holds the registers' lock."""
     known: dict[Tensor, Any] = dict(zip(tick.inputs, arrays, strict=True))
     guards = [guard for guard in tick.guards if guard is not None]
-    held = dict(_evaluated(guards, known))
-    living = [v for v, guard in zip(tick.values, tick.guards, strict=True) if guard is None or held[guard]]
+    order = ancestors(tick.roots)
+    asked = {*guards, *(tensor.inputs[0] for tensor in order if tensor.op.name == "hold")}
+    for tensor in order:
+        if tensor in asked:
+            known.update(_evaluated([tensor], known))
+    living = [v for v, guard in zip(tick.values, tick.guards, strict=True) if guard is None or known[guard]]
     yield from _evaluated([*tick.outputs, *guards, *living], known)
 
 
 def _evaluated(roots: Sequence[Tensor], known: dict[Tensor, Any]) -> Iterator[tuple[Tensor, Any]]:
-    for tensor in ancestors(roots):
+    seen: dict[Tensor, Sequence[Tensor]] = {}
+    todo = list(roots)
+    while todo:
+        tensor = todo.pop()
+        if tensor not in seen:
+            seen[tensor] = _read(tensor, known)
+            todo += seen[tensor]
+    for tensor in sorted(seen, key=lambda t: t.number):  # inputs first, as in `ancestors`
         if isinstance(tensor, Variable):
             known[tensor] = tensor.register.home.copy()
         elif tensor not in known:
             with np.errstate(all="ignore"):
-                known[tensor] = tensor.evaluate(numpy_namespace, [known[x] for x in tensor.inputs])
+                known[tensor] = tensor.evaluate(numpy_namespace, [known[x] for x in seen[tensor]])
         yield tensor, known[tensor]
+
+
+def _read(tensor: Tensor, known: dict[Tensor, Any]) -> Sequence[Tensor]:
+    """The inputs that are computed for a tensor: `hold`, whose condition is known, takes one of its values alone."""
+    if tensor.op.name != "hold":
+        return tensor.inputs
+    condition, new, old = tensor.inputs
+    return (condition, new, new) if known[condition] else (condition, old, old)
 
 
 def _first_bad(function: Any, program: Any, arrays: Sequence[Any]) -> NonFiniteError:

@@ -49,14 +49,14 @@ _HOLD = register(Op(
     vjp=_hold_gradient,
     operands=as_given,
     specialize=_settled,
-    doc="`new` if the condition holds, else `old`; at the root of an update `new` is then not even computed.",
+    doc="`new` if the condition holds, else `old`; nothing is then computed that only `new` needs.",
 ))
 
 
 def hold(condition: Any, new: Any, old: Any) -> Tensor:
     """`new` if the one truth value `condition` holds, else `old`: both of one dtype and shape, without broadcasting.
 
-    At the root of an update an executor computes nothing of `new` when the condition fails. Raises DTypeError unless
-    the condition is a boolean and the dtypes are equal, ShapeError unless it has rank 0 and the shapes agree.
+    In a function nothing is computed that only `new` needs, when the condition fails. Raises DTypeError unless the
+    condition is a boolean and the dtypes are equal, ShapeError unless it has rank 0 and the shapes agree.
     """
     return apply(_HOLD, as_tensor(condition), as_tensor(new), as_tensor(old))

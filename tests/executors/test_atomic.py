@@ -46,7 +46,8 @@ class Moving:
         shift = ag.random_uniform((3, 3), seed=1) if draw else ag.matmul(x.T, x)
         updates = Updates([(a, b + 1.0), (b, a * 1.01 + 0.01 * shift), (n, n + 1), (big, big + 1.0 + ag.reduce_sum(x) * 0.0)])
         if guard:
-            updates = updates.when(n >= 0)
+            late = ag.variable(np.zeros((3, 3)), name="late")
+            updates = updates.when(n >= 0).then([(late, late + a + ag.cast(n, "float32"))])
         self.function = ag.function([x], [a, ag.reduce_sum(x)], updates, on_nonfinite=mode)
         self.registers = self.function.registers
         self.feed = np.eye(3, dtype="float32")

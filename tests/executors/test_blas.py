@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from autograph import Updates, function, placeholder
 from autograph import backend as K
-from autograph import function, placeholder
 from autograph.executors.numpy import blas
 from optimizers import SGD, Adam
 
@@ -100,3 +100,17 @@ def test_a_product_and_a_sum_that_read_each_others_registers(product_first: bool
     step(y)
     np.testing.assert_allclose(w.get_value(), old_w - 0.1 * old_v @ y, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(v.get_value(), old_v + 2 * old_w, rtol=1e-12, atol=1e-12)
+
+
+def test_a_rate_that_guards_share_is_there_behind_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "WORTH", 1)
+    rate, n = (K.variable(value, dtype="float64") for value in (0.5, 1.0))
+    p, q = (K.variable(np.ones(4), dtype="float64") for _ in range(2))
+    x = placeholder((4,), dtype="float64")
+    first, second = (placeholder((), dtype="bool") for _ in range(2))
+    steps = Updates([(p, p - rate * x), (n, n * rate)]).when(first) + Updates([(q, q - rate * (x + 1.0))]).when(second)
+    step = function([x, first, second], None, steps)
+    step(np.ones(4), False, True)
+    assert (p.get_value()[0], q.get_value()[0], n.get_value()) == (1, 0, 1)
+    step(np.ones(4), True, False)
+    assert (p.get_value()[0], q.get_value()[0], n.get_value()) == (0.5, 0, 0.5)

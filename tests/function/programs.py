@@ -173,7 +173,8 @@ class _Builder:
         if self.rng.random() < 0.4 and len(found) > 1:
             half = len(found) // 2
             condition = ag.greater(self._number(), 0.0)
-            found = found[:half].when(condition) + found[half:]
+            guarded, rest = found[:half].when(condition), found[half:]
+            found = guarded.then(rest) if self.rng.random() < 0.5 else guarded + rest
         self.program.updates = Updates(found)
 
     def _number(self) -> Tensor:

@@ -41,7 +41,7 @@ def step_by_gemm(parts: list[Component], early: list[Step], kept: Iterable[Value
         found = _descent(part, makers)
         if found is not None and _blas() is not None and readers[found[1].result] == 1:
             rate, product = found
-            mark = len(recorder.steps)
+            mark = recorder.apart()
             recorder.node = product.node
             calls = _call(part.writes[0].home, rate, product, early, recorder)
             if calls is not None:
@@ -119,12 +119,15 @@ class Axpy(NamedTuple):
 
 def accumulate(plans: list[GroupPlan], recorder: Recorder) -> list[Step]:
     """Join `t = a·x; y = y ± t` in groups that run flat; return the early steps that negate what is subtracted."""
-    mark = len(recorder.steps)
+    first = len(recorder.steps)
     for p in plans:
         if p.group.flat and sum(p.sizes) >= WORTH and _blas() is not None:
+            mark = recorder.apart()
             recorder.node = p.group.writes[0].register
             _accumulate(p, recorder)
-    return recorder.steps[mark:]
+            for step in recorder.steps[mark:]:
+                step.guard = p.group.guard
+    return recorder.steps[first:]
 
 
 def _accumulate(p: GroupPlan, recorder: Recorder) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograph.executors.numpy.record import Recorder
-from autograph.executors.numpy.values import Place, Step, Value
+from autograph.executors.numpy.values import Guard, Place, Step, Value
 from autograph.graph.tensor import Tensor, Variable
 
 
@@ -23,7 +23,7 @@ class Write:
     register: Variable
     home: Value
     value: Value
-    guard: Value | None
+    guard: Guard
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class Component:
 
     steps: list[Step]
     writes: list[Write]
-    guard: Value | None
+    guard: Guard
     direct: list[tuple[Any, list[Any]]] = field(default_factory=list)  # calls that do all of it in place
 
     def reads(self) -> set[Variable]:
@@ -52,7 +52,7 @@ class Group:
     calls: list[tuple[Any, list[Any]]]  # a function, and for each argument a column's number or a rank-0 value
     columns: list[list[Value]]
     targets: dict[int, int]  # column written home → column of the home
-    guard: Value | None
+    guard: Guard
     members: list[Component]
     flat: bool
     temporaries: set[int] = field(default_factory=set)
@@ -67,37 +67,10 @@ class Group:
         return bool(mine & other.reads()) or any(m.reads() & other.written() for m in self.members)
 
 
-def mark_guards(steps: list[Step], kept: Iterable[Value], writes: Sequence[Write]) -> list[Step]:
-    """Give each step that only guarded updates need their guard; return the steps, guarded ones behind the others."""
-    wanted: dict[Value, Value | None] = {}
-
-    def want(value: Value, guard: Value | None) -> None:
-        root = value.root
-        wanted[root] = guard if wanted.get(root, guard) is guard else None
-
-    for write in writes:
-        want(write.value, write.guard)
-        if write.guard is not None:
-            want(write.guard, None)
-    for value in kept:
-        want(value, None)
-    needed: list[Step] = []
-    for step in reversed(steps):
-        root = step.result.root
-        if root in wanted:
-            step.guard = wanted[root]
-            for value in step.reads:
-                want(value, step.guard)
-            needed.append(step)
-    needed.reverse()
-    guards = list(dict.fromkeys(step.guard for step in needed))
-    return sorted(needed, key=lambda step: -1 if step.guard is None else guards.index(step.guard))
-
-
 def split_tail(steps: list[Step], kept: Iterable[Value], writes: Sequence[Write]) -> tuple[list[Step], list[Step]]:
     """The early steps, and the tail: safe ufuncs over arrays, which only steps and registers of one guard read."""
     early_values = {value.root for value in kept}
-    readers: dict[Value, set[Value | None]] = {}  # under which guards a value is read
+    readers: dict[Value, set[Guard]] = {}  # under which guards a value is read
     written = Counter(write.value for write in writes)
     for write in writes:
         readers.setdefault(write.value.root, set()).add(write.guard)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograph.arrays import numpy_namespace, scalars
-from autograph.executors.numpy.values import Place, Step, Value
+from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 
 LINES = 2000  # a function; compiling takes 5 kB of memory a line
 _LETTER = {
@@ -48,6 +48,10 @@ class Source:
                 name = f"{letter}{len(self.names)}"
             self.names[value] = name
         return name
+
+    def asked(self, guard: Guard) -> str:
+        """The question whether all conditions of a guard hold."""
+        return " and ".join(map(self.name, guard))
 
     def thing(self, name: str, thing: Any) -> str:
         """A name for an object that is no array: a function, a dtype."""
@@ -111,13 +115,13 @@ class Source:
         return "\n".join(out) + "\n"
 
     def _body(self, steps: Sequence[Step]) -> None:
-        guard: Value | None = None
+        guard = ALWAYS
         if not steps:
             self.lines.append(f"{_INDENT}pass")
         for step in steps:
-            if step.guard is not guard:
+            if step.guard != guard:
                 guard = step.guard
-                if guard is not None:
-                    self.lines.append(f"{_INDENT}if {self.name(guard)}:")
-            self.lines.append(_INDENT * (1 if guard is None else 2) + self.line(step))
+                if guard:
+                    self.lines.append(f"{_INDENT}if {self.asked(guard)}:")
+            self.lines.append(_INDENT * (2 if guard else 1) + self.line(step))
             self.steps[len(self.lines)] = step

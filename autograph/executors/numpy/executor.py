@@ -19,8 +19,9 @@ from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.blas import Axpy, accumulate, step_by_gemm
 from autograph.executors.numpy.cache import last_level_cache
 from autograph.executors.numpy.emit import BY_KEYWORD, Source
+from autograph.executors.numpy.guards import guard_of, mark_guards
 from autograph.executors.numpy.record import Recorder
-from autograph.executors.numpy.values import Place, Step, Value
+from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.graph.graph import ancestors
 from autograph.graph.register import copying, epoch
 from autograph.graph.tensor import Tensor
@@ -66,8 +67,13 @@ class Program:
         viewed = Counter(source for tensor in order for source in tensor.inputs if tensor.op.name in numpy_namespace.VIEWS)
         found: dict[Tensor, Value] = {p: recorder.fed(p, leaf, viewed[p]) for p, leaf in feeds.items()}
         for tensor in order:
-            if tensor not in found:
-                found[tensor] = recorder.record(tensor, [found[source] for source in tensor.inputs])
+            if tensor in found:
+                continue
+            inputs = [found[source] for source in tensor.inputs]
+            if tensor.op.name == "hold" and tensor.type.is_static:
+                found[tensor] = recorder.hold(tensor, guard_of(tensor.inputs[0], found), *inputs[1:])
+            else:
+                found[tensor] = recorder.record(tensor, inputs)
         homes = {register: found.get(register) or recorder.leaf(register) for register in tick.registers}
         self.outputs = [found[output] for output in tick.outputs]
         writes = []
@@ -76,10 +82,9 @@ class Program:
             new = recorder.array_of(found[value])
             if new.source is not None and new.root.place is Place.HOME:
                 new = recorder.copy(new)
-            writes.append(commit.Write(register, homes[register], new, None if guard is None else found[guard]))
-        guards = [write.guard for write in writes if write.guard is not None]
-        kept = [*self.outputs, *guards]
-        steps = commit.mark_guards(recorder.steps, kept, writes)
+            writes.append(commit.Write(register, homes[register], new, ALWAYS if guard is None else guard_of(guard, found)))
+        kept = [*self.outputs, *(condition for write in writes for condition in write.guard)]
+        steps = mark_guards(recorder.steps, kept, writes)
         early, tail = commit.split_tail(steps, kept, writes)
         parts = commit.components(tail, writes)
         shadowed = self.on_nonfinite != "apply"
@@ -92,7 +97,6 @@ class Program:
         early += plan.stage(groups, early, recorder)
         self.plans = [plan.plan_group(g, recorder, shadowed) for g in groups]
         early += accumulate(self.plans, recorder)
-        self.guards = list(dict.fromkeys(g.guard for g in groups if g.guard is not None))
         self.early = early
         self.memory = plan.plan_memory(early, self.plans, kept)
         self.text = Source(list(feeds.values()), len(early))
@@ -116,14 +120,14 @@ class Program:
         lines.append(f"return [{', '.join(names)}]")
         return lines
 
-    def _segments(self) -> list[tuple[Value | None, list[plan.GroupPlan]]]:
+    def _segments(self) -> list[tuple[Guard, list[plan.GroupPlan]]]:
         """The groups in their order, cut where the guard changes."""
         return [(guard, list(some)) for guard, some in groupby(self.plans, lambda p: p.group.guard)]
 
     def _chained(self, letter: str, source: Source) -> str:
         """All lists of one kind, those behind a guard only where it holds."""
         names = [
-            f"{letter}{i}" if guard is None else f"({letter}{i} if {source.name(guard)} else ())"
+            f"({letter}{i} if {source.asked(guard)} else ())" if guard else f"{letter}{i}"
             for i, (guard, _) in enumerate(self._segments())
         ]
         return names[0] if len(names) == 1 else f"chain({', '.join(names)})"

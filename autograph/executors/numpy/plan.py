@@ -194,6 +194,8 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
             held[step.result.root] = {r for r in roots if r.place is Place.SCRATCH}.union(*(held.get(r, ()) for r in roots))
         for value in step.reads:
             touch(value, time)
+        for condition in step.guard:
+            touch(condition, time)
         touch(step.result, time)
     for value in kept:
         touch(value, len(early))
@@ -213,8 +215,8 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
                 touch(area, time)
         for area in plan.shadows.values():
             touch(area, end)
-        if plan.shadows and g.guard is not None:
-            touch(g.guard, end)  # it is asked again when the new values are checked, and when they go home
+        for condition in g.guard if plan.shadows else ():
+            touch(condition, end)  # it is asked again when the new values are checked, and when they go home
     return _assign(early, first, last)
 
 

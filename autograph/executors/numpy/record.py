@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from autograph.arrays import numpy_namespace, reductions, scalars
-from autograph.executors.numpy.values import Place, Step, Value, stand_in
+from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value, stand_in
 from autograph.graph.op import REGISTRY, Kind
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable
 from autograph.tensor_type import CANONICAL, DTYPES, DType
@@ -57,6 +57,12 @@ class Recorder:
             bound = functools.partial(self._call, name, function)
         setattr(self, name, bound)
         return bound
+
+    def apart(self) -> int:
+        """Begin steps that may run where others, behind a guard, did not: they make scalars of their own. The first's number."""
+        self._scalars.clear()
+        self._arrays.clear()
+        return len(self.steps)
 
     # values -----------------------------------------------------------------------------------------------------------
 
@@ -182,6 +188,16 @@ class Recorder:
             self.steps.append(Step("", None, [x], scalar, self.node, template="float({})"))
             return scalar
         return self.copy(x, dtype)
+
+    def hold(self, tensor: Tensor, guard: Guard, new: Value, old: Value) -> Value:
+        """The old value in a buffer of its own, and over it the new one by a step that runs behind the guard alone."""
+        self.node = tensor
+        new, old = (self.array_of(self._known(x)) for x in (new, old))
+        result = self.scratch(tensor.dtype, tensor.shape)  # type: ignore[arg-type]  # the caller knows it is static
+        for value, behind in ((old, ALWAYS), (new, guard)):
+            step = Step("copyto", np.copyto, [value], result, tensor, into=True, first=True, guard=behind)
+            self.steps.append(step)
+        return result
 
     def where(self, condition: Any, a: Any, b: Any) -> Value:
         condition, a, b = (self.array_of(self._known(x)) for x in (condition, a, b))

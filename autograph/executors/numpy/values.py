@@ -98,6 +98,10 @@ class Value:
     __hash__ = object.__hash__
 
 
+Guard = tuple[Value, ...]  # truth values that must all hold
+ALWAYS: Guard = ()
+
+
 @dataclass(eq=False)
 class Step:
     """One line of the program.
@@ -107,6 +111,7 @@ class Step:
     result     the value it makes; given as the last argument where `into` is set, else returned
     template   a scalar's arithmetic as text over `{}`, instead of a call
     safe       raise-free for data of any content: it may run in the commit
+    guard      conditions without which nobody reads the result: it runs where they all hold
     """
 
     name: str
@@ -118,7 +123,7 @@ class Step:
     template: str = ""
     safe: bool = False
     first: bool = False  # `result` is the first argument: copyto(result, x)
-    guard: Value | None = None
+    guard: Guard = ()
 
     @functools.cached_property
     def reads(self) -> list[Value]:
