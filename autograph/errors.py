@@ -18,7 +18,7 @@
     ├── IndexRangeError         IndexError ValueError  an index outside its axis
     ├── DivisionByZeroError     ZeroDivisionError    an integer divided by zero
     ├── SizeError               MemoryError          an array too big for this machine
-    ├── ReentrantCallError      RuntimeError         a tick inside a tick of the same registers
+    ├── ReentrantCallError      RuntimeError         a tick or a write inside a tick of the same registers
     ├── LoopError               RuntimeError         a loop stopped before its last tick
     ├── CheckpointError         ValueError           a file is no checkpoint, is damaged, or does not fit
     └── StaleGraphError         RuntimeError         a tensor from before `clear_session`
@@ -125,7 +125,10 @@ class SizeError(AutographError, MemoryError):
 
 
 class ReentrantCallError(AutographError, RuntimeError):
-    """A tick was started inside a tick of the same registers, from a callback or a signal handler. Call it afterwards."""
+    """A tick was started, or a register written, inside a tick of the same registers: from a callback, a signal handler.
+
+    Do it afterwards, or make it an update.
+    """
 
 
 class LoopError(AutographError, RuntimeError):

@@ -13,7 +13,7 @@ from autograph.arrays import numpy_namespace
 from autograph.errors import NOTHING_CHANGED, AutographError, NonFiniteError, SizeError
 from autograph.executors.executor import Refused
 from autograph.graph.graph import ancestors
-from autograph.graph.register import locked
+from autograph.graph.register import locked, write_all
 from autograph.graph.tensor import Constant, Tensor, Variable
 from autograph.program.lower import Tick
 from autograph.tensor_type import element_count
@@ -234,7 +234,7 @@ def profile(function: Any, feeds: Sequence[Any], ticks: int) -> Profile:
                 function._state.context.run(tick, *arrays)
             seconds = (time.perf_counter() - start) / ticks
         finally:
-            function.restore(before)
+            write_all([(variable.register, array) for variable, array in before.items()])
         return Profile(
             tuple(Row(code, t.name, t.origin.place, spent[0] / ticks, nbytes) for code, t, spent, nbytes in rows), seconds
         )

@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autograph.errors import NOTHING_CHANGED, ReentrantCallError
+
+_AFTERWARDS = f"do it afterwards\n  {NOTHING_CHANGED}"
 epoch = [0]  # grows whenever any home moves; a program compares it once a call
 _merging, _moving = threading.RLock(), threading.Lock()
 T = TypeVar("T")
@@ -25,12 +28,11 @@ T = TypeVar("T")
 class Domain:
     """Registers that some function touches together, and the lock that makes its ticks take effect one after another."""
 
-    __slots__ = ("__weakref__", "lock", "parent", "ticking")
+    __slots__ = ("__weakref__", "lock", "parent")
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.parent: Domain | None = None
-        self.ticking = ""  # the name of the function whose tick is under way
         _domains.add(self)
 
     def root(self) -> Domain:
@@ -38,6 +40,10 @@ class Domain:
         while domain.parent is not None:
             domain = domain.parent
         return domain
+
+    def is_ticking_here(self) -> bool:
+        """Whether this thread is inside a tick, or another look, at the registers of this root."""
+        return self.lock._is_owned()  # type: ignore[attr-defined, no-any-return]
 
 
 _domains: weakref.WeakSet[Domain] = weakref.WeakSet()
@@ -65,7 +71,7 @@ def _after_fork() -> None:
     _kept_by_fork.clear()
     _merging, _moving = threading.RLock(), threading.Lock()
     for domain in list(_domains):
-        domain.lock, domain.ticking = threading.RLock(), ""
+        domain.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -85,9 +91,15 @@ def locked(domain: Domain, function: Callable[..., T], *arguments: Any) -> T:
 
 
 def merge(domains: Iterable[Domain]) -> Domain:
-    """Make one domain of these; waits until none of them ticks."""
+    """Make one domain of these; waits until none of them ticks, save one whose tick this thread is in: the others join it.
+
+    Raises ReentrantCallError where this thread is in ticks of two of them.
+    """
     with _merging:
         roots = list(dict.fromkeys(domain.root() for domain in domains)) or [Domain()]
+        roots.sort(key=Domain.is_ticking_here, reverse=True)
+        if len(roots) > 1 and roots[1].is_ticking_here():
+            raise ReentrantCallError("registers of two ticks that are under way cannot be joined", fix=_AFTERWARDS)
         first = roots[0]
         for other in roots[1:]:
             with first.lock, other.lock:  # roots stay roots while we merge
@@ -112,9 +124,19 @@ class Register:
     def _copied(self) -> Any:
         return self.home.copy() if self.home.ndim else self.home[()]
 
-    def write(self, value: np.ndarray[Any, Any]) -> None:
+    def write(self, value: np.ndarray[Any, Any], name: str) -> None:
         """Copy `value`, of the same dtype and shape, into the home: one call that nothing interrupts."""
+        self.check_between_ticks(name)
         locked(self.domain, self._filled, value)
+
+    def check_between_ticks(self, name: str) -> None:
+        """Raise ReentrantCallError if this thread is inside a tick that may read the register, which it calls `name`."""
+        if self.domain.root().is_ticking_here():
+            raise ReentrantCallError(
+                f"{name!r} was to be written inside a tick of its registers",
+                why="a tick reads what registers held before it, and writes its own updates alone",
+                fix=_AFTERWARDS,
+            )
 
     def _filled(self, value: np.ndarray[Any, Any]) -> None:
         np.copyto(self.home, value)

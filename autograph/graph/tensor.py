@@ -225,8 +225,8 @@ class Variable(Tensor):
         return self.register.read()
 
     def set_value(self, value: npt.ArrayLike) -> None:
-        """Replace the value, all or nothing. Raises ShapeError or DTypeError, and then nothing was changed."""
-        self.register.write(self.fitted(value))
+        """Replace the value, all or nothing. Raises ShapeError, DTypeError, or ReentrantCallError inside a tick."""
+        self.register.write(self.fitted(value), self.name)
 
     def fitted(self, value: npt.ArrayLike) -> np.ndarray[Any, Any]:
         """`value` as an array that the register can hold. Raises ShapeError or DTypeError."""

@@ -16,7 +16,10 @@ def set_values(values: Mapping[Variable, Any] | Iterable[tuple[Variable, Any]]) 
 
     values  a dict from variables to arrays, or pairs of them
 
-    Raises ShapeError or DTypeError for the first value that does not fit; then nothing was changed.
+    Raises ShapeError or DTypeError for the first value that does not fit, ReentrantCallError inside a tick of such a
+    variable; then nothing was changed.
     """
     pairs = list(values.items() if isinstance(values, Mapping) else values)
+    for variable, _ in pairs:
+        variable.register.check_between_ticks(variable.name)
     write_all([(variable.register, variable.fitted(value)) for variable, value in pairs])

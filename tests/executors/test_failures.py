@@ -221,27 +221,6 @@ def test_a_custom_op_that_breaks_its_promise_changes_nothing() -> None:
         assert values([a, b]) == old
 
 
-def test_a_tick_inside_a_tick_is_refused_and_reads_are_of_old_values() -> None:
-    seen: list[Any] = []
-    w = ag.variable(np.ones(2), name="w")
-
-    def inside(a: np.ndarray) -> np.ndarray:
-        seen.append(w.get_value().tolist())
-        try:
-            inner()
-        except ag.ReentrantCallError as error:
-            seen.append(str(error))
-        return a + 1
-
-    inner = ag.function([], None, [(w, w * 3.0)], name="inner")
-    outer = ag.function([], None, [(w, ag.custom_op("inside", inside)(w) * 2.0)])
-    outer()
-    assert seen[0] == [1, 1] and "'inner'" in seen[1] and "afterwards" in seen[1]
-    assert w.get_value().tolist() == [4, 4]
-    inner()
-    assert w.get_value().tolist() == [12, 12]
-
-
 def test_a_finalizer_that_ticks_in_a_commit_tears_nothing() -> None:
     a, b = ag.variable(np.zeros(600)), ag.variable(np.zeros(600))
     f = ag.function([], None, [(a, a + 1.0), (b, b - 1.0)])
