@@ -30,7 +30,8 @@ def gradients(
 
     loss        a tensor of rank 0, or any tensors with `cotangents` (their weights in the sum that is differentiated)
     variables   float tensors: variables, placeholders, or any expression the loss is computed from
-    stop        tensors treated as constants
+    stop        tensors that count as computed from nothing: gradients go to them, and no further. So with `stop` the
+                same as `variables` each derivative is a partial one, the others held fixed
 
     Each gradient has the dtype and shape of its variable. Raises ShapeError if the loss is no number and no cotangents
     are given, DTypeError for an integer variable or loss, NoGradientRuleError for an op on the path without a rule.
@@ -110,10 +111,10 @@ def backward(
 ) -> dict[Tensor, Tensor]:
     """The walk: from cotangents of some tensors of `order` (inputs first) to those of all on the way to `sources`."""
     blocked = set(stop)
-    relevant = descendants(sources, order) - blocked
+    relevant = descendants(sources, order, blocked)
     for tensor in reversed(order):
         g = cotangents.get(tensor)
-        if g is None or tensor not in relevant or tensor.op.kind is Kind.LEAF:
+        if g is None or tensor not in relevant or tensor in blocked or tensor.op.kind is Kind.LEAF:
             continue
         for source, flow in zip(tensor.inputs, flows(tensor, g, relevant), strict=True):
             if flow is not None:

@@ -30,11 +30,14 @@ def _number(tensor: Tensor) -> int:
     return tensor.number
 
 
-def descendants(sources: Iterable[Tensor], order: Iterable[Tensor]) -> set[Tensor]:
-    """The tensors of `order` (inputs first) that are computed from any of `sources`, the sources included."""
-    found = set(sources)
+def descendants(sources: Iterable[Tensor], order: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> set[Tensor]:
+    """The tensors of `order` (inputs first) that are computed from any of `sources`, the sources included.
+
+    Tensors in `stop` count as computed from nothing.
+    """
+    found, blocked = set(sources), set(stop)
     for tensor in order:
-        if not found.isdisjoint(tensor.inputs):
+        if tensor not in blocked and not found.isdisjoint(tensor.inputs):
             found.add(tensor)
     return found
 

@@ -273,7 +273,32 @@ def test_what_is_stopped_counts_as_constant(way: str) -> None:
     found = run(outputs, [x], [X], way)
     close(found[0], 3 * X**2), close(found[1], X**2), close(found[2], X**2)
     assert ag.gradients(ag.reduce_sum(h), x, stop=[h]) is None
-    assert ag.gradients(loss, x, stop=[loss]) is None and ag.gradients(loss, x, stop=[x]) is None
+    assert ag.gradients(loss, x, stop=[loss]) is None
+
+
+@each_way
+def test_a_gradient_goes_to_what_is_stopped_and_no_further(way: str) -> None:
+    x = vector()
+    h = x * x
+    y = ag.exp(h)
+    loss = ag.reduce_sum(y * h * x)
+    through = ag.gradients(loss, [x, h, y], stop=[h])
+    partial = ag.gradients(loss, [x, h, y], stop=[x, h, y])
+    found = run([*through, *partial], [x], [X], way)
+    h_, y_ = X**2, np.exp(X**2)
+    close(found[0], y_ * h_), close(found[1], y_ * X + y_ * h_ * X), close(found[2], h_ * X)
+    close(found[3], y_ * h_), close(found[4], y_ * X), close(found[5], h_ * X)
+    assert ag.gradients(loss, [x, loss], stop=[loss])[0] is None
+
+
+def test_what_is_stopped_needs_no_gradient_rule_on_the_way_to_it() -> None:
+    x = vector()
+    h = x * x
+    without = ag.custom_op("without", lambda a: a)
+    loss = ag.reduce_sum(without(h) + x)
+    assert ag.eval(ag.gradients(loss, x, stop=[h]), {x: X}).tolist() == [1] * len(X)
+    with pytest.raises(ag.NoGradientRuleError):
+        ag.gradients(loss, [x, h], stop=[h])
 
 
 @each_way
