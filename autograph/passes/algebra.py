@@ -87,12 +87,23 @@ def gathered_factors(tensor: Tensor) -> Tensor | None:
     return None
 
 
-@algebra.on("mul_no_nan", reads=("constant",))
+@algebra.on("chain")
+def chained(tensor: Tensor) -> Tensor:
+    """Which factor is the cotangent matters to gradients alone."""
+    return _plain_product(tensor, tensor.inputs)
+
+
+def _plain_product(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """A tensor like `tensor`, whose op is one of the products."""
+    return Tensor(op_named("multiply"), inputs, {}, tensor.type, tensor.given_name, tensor.origin)
+
+
+@algebra.on("mul_no_nan", "chain_twice", reads=("constant",))
 def factor_never_zero(tensor: Tensor) -> Tensor | None:
-    """mul_no_nan(g, d) → g·d where g is a constant without zeros."""
-    g, d = tensor.inputs
-    if isinstance(g, Constant) and g.value.size and bool(np.all(g.value != 0)):
-        return multiply(g, d)
+    """mul_no_nan(g, d) → g·d where g is a constant without zeros; chain_twice, where either is, and finite."""
+    for g in tensor.inputs[: 1 if tensor.op.name == "mul_no_nan" else 2]:
+        if isinstance(g, Constant) and g.value.size and bool(np.all(g.value != 0) & np.all(np.isfinite(g.value))):
+            return multiply(*tensor.inputs)
     return None
 
 
@@ -203,21 +214,24 @@ def stretch_late(roots: Sequence[Tensor]) -> list[Tensor]:
     return [done[root] for root in roots]
 
 
+_MASKED = {"mul_no_nan": 1, "chain_twice": 0}  # from which factor on they must be finite for the mask to go
+
+
 def drop_masks(roots: Sequence[Tensor]) -> list[Tensor]:
-    """mul_no_nan(g, d) → g·d wherever d is proved finite: the divisor is a sum of eˣ, or has + ε."""
+    """mul_no_nan(g, d) → g·d wherever d is proved finite: the divisor is a sum of eˣ, or has + ε; chain_twice, if both are."""
     order = ancestors(roots)
-    if not any(tensor.op.name == "mul_no_nan" for tensor in order):
+    if not any(tensor.op.name in _MASKED for tensor in order):
         return list(roots)
     proved = bounds(order)
     sure = never_nan(order, proved)
-    plain = op_named("multiply")
     done: dict[Tensor, Tensor] = {}
     for tensor in order:
         inputs = tuple([done[source] for source in tensor.inputs])
         result = tensor if inputs == tensor.inputs else node(tensor, inputs, tensor.params, tensor.type)
-        if tensor.op.name == "mul_no_nan" and tensor.type.is_float and tensor.inputs[1] in sure:
-            if is_finite(proved[tensor.inputs[1]], float(np.finfo(tensor.dtype).max) / 4):
-                result = Tensor(plain, inputs, {}, tensor.type, tensor.given_name, tensor.origin)
+        asked = tensor.inputs[_MASKED[tensor.op.name] :] if tensor.op.name in _MASKED and tensor.type.is_float else ()
+        largest = float(np.finfo(tensor.dtype).max) / 4 if asked else 0.0
+        if asked and all(x in sure and is_finite(proved[x], largest) for x in asked):
+            result = _plain_product(tensor, inputs)
         done[tensor] = result
     return [done[root] for root in roots]
 

@@ -86,10 +86,33 @@ def test_where_keeps_a_function_out_to_second_order(function: Callable[..., ag.T
 @each_way
 @each_float
 @named(HALVES)
-def test_where_keeps_an_expression_out(function: Callable[..., ag.Tensor], x: float, dtype: str, way: str) -> None:
-    r = row("where", lambda p: ag.where(ag.not_equal(p, x), function(p), 0), x, 0.0, 0.0)
+def test_where_keeps_an_expression_out_to_second_order(
+    function: Callable[..., ag.Tensor], x: float, dtype: str, way: str
+) -> None:
+    r = row("where", lambda p: ag.where(ag.not_equal(p, x), function(p), 0), x, 0.0, 0.0, 0.0)
     compare(r, slopes(r.function, r.at, dtype, way), dtype)
     compare(r, slopes(r.function, [np.full(2, x)], dtype, way), dtype, (2,))
+
+
+@each_way
+def test_a_factor_that_is_no_cotangent_keeps_nan_a_nan(way: str) -> None:
+    x = ag.placeholder((2,), dtype="float64")
+    root = ag.sqrt(ag.reduce_sum(ag.square(x)))
+    slope = ag.gradients(root, x)
+    found = run([slope, *[ag.gradients(slope[i], x) for i in range(2)]], [x], [np.zeros(2)], way)
+    assert np.isnan(found[0]).all() and found[1][0] == found[2][1] == np.inf
+
+
+@each_way
+def test_what_comes_back_as_infinite_meets_a_cotangent_of_zero_in_every_order(way: str) -> None:
+    x = ag.placeholder((2,), dtype="float64")
+    y = ag.where(x > 0, x * ag.log(x), 0)
+    orders = [y]
+    for _ in range(4):
+        orders.append(ag.gradients(ag.reduce_sum(orders[-1]), x))
+    found = run(orders, [x], [[0.0, 2.0]], way)
+    np.testing.assert_allclose([v[1] for v in found], [2 * np.log(2), np.log(2) + 1, 1 / 2, -1 / 4, 1 / 4], rtol=1e-14)
+    assert [v[0] for v in found] == [0] * 5
 
 
 def test_the_passes_keep_a_mask_in_front_of_a_root_that_may_be_nan() -> None:
