@@ -171,6 +171,7 @@ from autograph.ops.reduction import (
     reduce_sum,
 )
 from autograph.ops.rounding import ceil, floor, round, trunc
+from autograph.ops.rows import put_rows
 from autograph.ops.selection import clip, maximum, minimum, relu, where
 from autograph.ops.shape import rank, shape, size_of
 from autograph.ops.sorting import argsort, searchsorted, sort, take_along_axis, top_k, unique
@@ -213,7 +214,7 @@ __all__ = [
     "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "matmul", "maximum", "minimum", "mish", "mod", "moments", "moveaxis", "mul_no_nan",
     "multiply", "ndtr", "ndtri", "nearest", "negative", "nonzero", "norm", "not_equal", "one_hot", "ones_like",
-    "ops", "outer", "pad", "placeholder", "polygamma", "power", "qr", "random_bernoulli", "random_integers",
+    "ops", "outer", "pad", "placeholder", "polygamma", "power", "put_rows", "qr", "random_bernoulli", "random_integers",
     "random_normal", "random_permutation", "random_uniform", "rank", "ravel", "reciprocal", "reduce_all",
     "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
     "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "rsqrt", "scatter_add",

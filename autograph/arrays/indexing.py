@@ -37,7 +37,7 @@ def _whole(indices: Array) -> Array:
     return np.asarray(indices).astype(np.intp, copy=False)
 
 
-def _counted(indices: Array, size: int) -> Array:
+def counted(indices: Array, size: int) -> Array:
     """`indices` counted from the front, all of them inside an axis of `size`."""
     array = _whole(indices)
     if not array.size:
@@ -48,14 +48,14 @@ def _counted(indices: Array, size: int) -> Array:
     return np.where(array < 0, array + size, array) if low < 0 else array
 
 
-def _add_rows(home: Array, rows: Array, updates: Array) -> None:
+def add_rows(home: Array, rows: Array, updates: Array) -> None:
     """home[rows[k]] += updates[k] for each k in turn; `home` is a contiguous matrix of our own."""
     width = home.shape[1]
     flat = rows if width == 1 else (rows[:, None] * width + np.arange(width)).reshape(-1)
     np.add.at(home.reshape(-1), flat, np.ascontiguousarray(updates.reshape(-1)))
 
 
-def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype to add in."""
     return np.dtype(np.float32) if dtype == np.float16 else dtype
 
@@ -149,23 +149,23 @@ def gather(x: Array, indices: Array, axis: int) -> Array:
 
 def _scatter(home: Array, indices: Array, updates: Array, axis: int, dtype: np.dtype[Any]) -> Array:
     """`home`, whose first axis is `axis` of the result, with `updates` added at `indices` of that axis."""
-    rows, rank = _counted(indices, home.shape[0]), np.ndim(indices)
+    rows, rank = counted(indices, home.shape[0]), np.ndim(indices)
     moved = np.moveaxis(updates, range(axis, axis + rank), range(rank)) if axis else updates
     width = math.prod(home.shape[1:])
     if width and rows.size:
-        _add_rows(home.reshape(-1, width), rows.reshape(-1), moved)
+        add_rows(home.reshape(-1, width), rows.reshape(-1), moved)
     return np.moveaxis(home.astype(dtype, copy=False), 0, axis)
 
 
 def scatter(g: Array, indices: Array, shape: Shape, axis: int) -> Array:
     """Zeros of `shape`, with the slices of g added at `indices` along `axis`."""
-    home = np.zeros((shape[axis], *shape[:axis], *shape[axis + 1 :]), _wide(g.dtype))
+    home = np.zeros((shape[axis], *shape[:axis], *shape[axis + 1 :]), wide(g.dtype))
     return _scatter(home, indices, g, axis, g.dtype)
 
 
 def scatter_add(x: Array, indices: Array, updates: Array, axis: int) -> Array:
     """x with the slices of `updates` added at `indices` along `axis`."""
-    home = np.array(np.moveaxis(x, axis, 0), _wide(x.dtype), order="C")
+    home = np.array(np.moveaxis(x, axis, 0), wide(x.dtype), order="C")
     shape = (*x.shape[:axis], *np.shape(indices), *x.shape[axis + 1 :])
     return _scatter(home, indices, np.broadcast_to(updates, shape), axis, x.dtype)
 
@@ -196,11 +196,11 @@ def advanced_scatter(g: Array, shape: Shape, *indices: Array) -> Array:
     lead, rest = shape[: len(indices)], shape[len(indices) :]
     rows: Any = 0
     for i, size in zip(indices, lead, strict=True):
-        rows = rows * size + _counted(i, size)
+        rows = rows * size + counted(i, size)
     points = np.shape(g)[: np.ndim(g) - len(rest)]
-    home = np.zeros((math.prod(lead), math.prod(rest)), _wide(g.dtype))
+    home = np.zeros((math.prod(lead), math.prod(rest)), wide(g.dtype))
     if home.size and g.size:
-        _add_rows(home, np.broadcast_to(rows, points).reshape(-1), g)
+        add_rows(home, np.broadcast_to(rows, points).reshape(-1), g)
     return home.reshape(shape).astype(g.dtype, copy=False)
 
 

@@ -74,6 +74,7 @@ from autograph.arrays.reductions import (  # noqa: F401
     sum,
     var,
 )
+from autograph.arrays.rows import added_rows, is_last, put_rows, row_numbers, rows_at, touched_rows, touched_sums  # noqa: F401
 from autograph.arrays.special import digamma, erf, erfc, erfinv, lgamma, ndtr, ndtri, polygamma  # noqa: F401
 from autograph.errors import DivisionByZeroError
 
@@ -96,7 +97,10 @@ isnan, isinf, isfinite, signbit = np.isnan, np.isinf, np.isfinite, np.signbit
 bitwise_and, right_shift, left_shift = np.bitwise_and, np.right_shift, np.left_shift
 
 VIEWS = {"transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "basic_index", "diagonal", "flip"}
-WITH_OUT = {"matmul", "sum", "mean", "max", "min", "prod", "any", "all", "concatenate", "stack", "floor_divide", "remainder"}
+WITH_OUT = {
+    "matmul", "sum", "mean", "max", "min", "prod", "any", "all", "concatenate", "stack", "floor_divide", "remainder",
+    "is_last", "put_rows", "touched_rows", "touched_sums",
+}  # fmt: skip
 
 
 def where(condition: Array, a: Array, b: Array) -> Array:

@@ -21,6 +21,7 @@ from autograph.ops import (
     ranges,
     reduction,
     rounding,
+    rows,
     selection,
     shape,
     sorting,
@@ -30,5 +31,5 @@ from autograph.ops import (
 __all__ = [
     "barriers", "comparison", "contraction", "cumulative", "custom", "diagonal", "einsum", "elementwise", "filling",
     "gathering", "guard", "indexing", "joining", "linear_algebra", "movement", "norms", "random", "ranges",
-    "reduction", "rounding", "selection", "shape", "sorting", "special",
+    "reduction", "rounding", "rows", "selection", "shape", "sorting", "special",
 ]  # fmt: skip

@@ -38,6 +38,7 @@ __all__ = [
     "mask_positions",
     "one_hot",
     "scatter_add",
+    "scatter_like",
 ]
 
 Index = tuple[Any, ...]  # of int, None (a new axis), (start, stop, step); "?" stands for the next input
@@ -151,14 +152,14 @@ def _gathered(x: Shape, indices: Shape, axis: int) -> Shape:
     return (*x[:axis], *indices, *x[axis + 1 :])
 
 
-def _scatter_like_type(g: TensorType, indices: TensorType, like: TensorType, axis: int) -> TensorType:
+def scatter_like_type(g: TensorType, indices: TensorType, like: TensorType, axis: int) -> TensorType:
     part = _gathered(like.shape, indices.shape, axis)
     if not shapes_agree(g.shape, part):
         raise ShapeError(f"{g} does not fit {show_shape(part)}, the slices of {like} at {indices}")
     return TensorType(g.dtype, like.shape)
 
 
-def _scatter_add_type(x: TensorType, indices: TensorType, updates: TensorType, axis: int) -> TensorType:
+def scatter_type(x: TensorType, indices: TensorType, updates: TensorType, axis: int) -> TensorType:
     part = _gathered(x.shape, indices.shape, axis)
     if not shapes_agree(broadcast_shapes(updates.shape, part), part):
         raise ShapeError(
@@ -168,7 +169,7 @@ def _scatter_add_type(x: TensorType, indices: TensorType, updates: TensorType, a
     return TensorType(x.dtype, x.shape)
 
 
-def _sum_operands(types: Sequence[TensorType]) -> Sequence[DType | None]:
+def sum_operands(types: Sequence[TensorType]) -> Sequence[DType | None]:
     """x and the updates where they meet; the indices as they are."""
     dtype = result_dtype([types[0], types[2]])
     return dtype, None, dtype
@@ -188,7 +189,7 @@ _GATHER = register(Op(
 _SCATTER_LIKE: Op = register(Op(
     "scatter_like",
     kind=Kind.INDEXING,
-    infer=_scatter_like_type,
+    infer=scatter_like_type,
     eval=lambda xp, g, indices, like, axis: xp.scatter(g, indices, like.shape, axis),
     vjp=lambda h, y, g, indices, like, axis: (apply(_GATHER, h, indices, axis=axis), None, None),
     operands=as_given,
@@ -199,13 +200,18 @@ _SCATTER_LIKE: Op = register(Op(
 _SCATTER_ADD = register(Op(
     "scatter_add",
     kind=Kind.INDEXING,
-    infer=_scatter_add_type,
+    infer=scatter_type,
     eval=lambda xp, x, indices, updates, axis: xp.scatter_add(x, indices, updates, axis),
     vjp=lambda g, y, x, indices, updates, axis: (g, None, apply(_GATHER, g, indices, axis=axis)),
-    operands=_sum_operands,
+    operands=sum_operands,
     raises=True,
     doc="x with the slices of `updates` added at `indices` along `axis`, in the order of the indices.",
 ))
+
+
+def scatter_like(g: Tensor, indices: Tensor, like: Tensor) -> Tensor:
+    """Zeros of the shape of `like`, with the slices of g added at `indices` of the first axis: the gradient of gather."""
+    return apply(_SCATTER_LIKE, g, indices, like, axis=0)
 
 
 def is_whole(value: object) -> bool:
@@ -224,7 +230,7 @@ def index_tensor(indices: Any, what: str = "indices") -> Tensor:
     return tensor
 
 
-def _check_static(indices: Tensor, size: Size) -> None:
+def check_static(indices: Tensor, size: Size) -> None:
     """Raise IndexRangeError at once where both are known."""
     if size is not None and isinstance(indices, Constant):
         check_inside(indices.value, size)
@@ -239,7 +245,7 @@ def gather(x: Any, indices: Any, axis: int = 0) -> Tensor:
     """
     tensor, places = as_tensor(x), index_tensor(indices)
     place = normalize_axis(axis, tensor.ndim)
-    _check_static(places, tensor.shape[place])
+    check_static(places, tensor.shape[place])
     return apply(_GATHER, tensor, places, axis=place)
 
 
@@ -251,7 +257,7 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Tensor:
     """
     tensor, places = as_tensor(x), index_tensor(indices)
     place = normalize_axis(axis, tensor.ndim)
-    _check_static(places, tensor.shape[place])
+    check_static(places, tensor.shape[place])
     return apply(_SCATTER_ADD, tensor, places, as_tensor(updates), axis=place)
 
 
@@ -317,7 +323,7 @@ def advanced_index(x: Tensor, indices: Sequence[Tensor]) -> Tensor:
     Raises IndexRangeError for a coordinate outside its axis.
     """
     for coordinates, size in zip(indices, x.shape):
-        _check_static(coordinates, size)
+        check_static(coordinates, size)
     return apply(_ADVANCED_INDEX, x, *indices)
 
 
