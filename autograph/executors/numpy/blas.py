@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograph.executors.numpy.commit import Component
+from autograph.executors.numpy.commit import Component, count_readers
 from autograph.executors.numpy.plan import GroupPlan
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Place, Step, Value
@@ -33,10 +33,7 @@ def _blas() -> Any:
 def step_by_gemm(parts: list[Component], early: list[Step], kept: Iterable[Value], recorder: Recorder) -> list[Step]:
     """Give components of that form a direct call, take their products out of `early`; return `early` as it then is."""
     makers = {step.result: step for step in early if step.name == "dot"}
-    everywhere = [*early, *(step for part in parts for step in part.steps)]
-    readers = Counter(value.root for step in everywhere for value in step.reads)
-    readers.update(value.root for value in kept)
-    readers.update(write.value.root for part in parts for write in part.writes)
+    readers = count_readers(parts, early, kept)
     for part in parts:
         found = _descent(part, makers)
         if found is not None and _blas() is not None and readers[found[1].result] == 1:

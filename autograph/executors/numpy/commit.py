@@ -141,6 +141,15 @@ def _from_writes(part: Component) -> list[Step]:
     return list(ordered)
 
 
+def count_readers(parts: Iterable[Component], early: Iterable[Step], kept: Iterable[Value]) -> Counter[Value]:
+    """How often each array is read: by steps, as an output, as a new value."""
+    everywhere = [*early, *(step for part in parts for step in part.steps)]
+    readers = Counter(value.root for step in everywhere for value in step.reads)
+    readers.update(value.root for value in kept)
+    readers.update(write.value.root for part in parts for write in part.writes)
+    return readers
+
+
 def group(parts: Sequence[Component]) -> list[Group]:
     """Components of equal form, joined unless one reads what another writes."""
     groups: dict[Any, list[Group]] = {}

@@ -21,6 +21,7 @@ from autograph.executors.numpy.cache import last_level_cache
 from autograph.executors.numpy.emit import BY_KEYWORD, Source
 from autograph.executors.numpy.guards import guard_of, mark_guards
 from autograph.executors.numpy.record import Recorder
+from autograph.executors.numpy.rows import PutRows, write_by_rows
 from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.graph.graph import ancestors
 from autograph.graph.register import copying, epoch
@@ -90,6 +91,7 @@ class Program:
         shadowed = self.on_nonfinite != "apply"
         if not shadowed:
             early = step_by_gemm(parts, early, kept, recorder)
+        early = write_by_rows(parts, early, kept, recorder, shadowed)
         groups = commit.group(parts)
         if not shadowed:
             groups, copies = commit.in_order(groups, recorder, tick.registers[0] if tick.registers else None)  # type: ignore[arg-type]
@@ -303,6 +305,11 @@ class BoundGroup:
             given = [array(a) if isinstance(a, Value) else place.get(a, arrays.get(a)) for a in arguments]
             if isinstance(function, Axpy):
                 self.calls.append(function.bound(*given[:3]))
+                continue
+            if isinstance(function, PutRows):
+                (self.late if p.late else self.calls).append(function.bound(given[0], given[1], given[-1]))
+                if p.late:
+                    self.checks.append((given[2], given[3], False))
                 continue
             if function in BY_KEYWORD:
                 function, given = functools.partial(function, out=given[-1]), given[:-1]

@@ -27,6 +27,7 @@ class GroupPlan:
     storage: dict[int, int | Value]  # a temporary column → the column of a home, or scratch of its own
     shadows: dict[int, Value]  # a home's column → where its new value waits, under a guard against non-finite values
     copies: list[tuple[int, int]]  # (column, home column) to copy at the end of the group
+    late: bool = False  # whether its direct calls wait until all new values were checked
 
     @property
     def sizes(self) -> list[int]:
@@ -121,7 +122,7 @@ def plan_group(g: Group, recorder: Recorder, shadowed: bool) -> GroupPlan:
                 last_read[a] = k
         if isinstance(arguments[-1], int):
             made[arguments[-1]] = k
-    plan = GroupPlan(g, {}, {}, [])
+    plan = GroupPlan(g, {}, {}, [], late=shadowed and not g.targets)
     shape = (sum(plan.sizes),) if g.flat else None
 
     def scratch(column: int) -> Value:
@@ -209,13 +210,13 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
         for _, arguments in g.calls:
             for a in arguments:
                 if isinstance(a, Value):
-                    touch(a, time)
+                    touch(a, end if plan.late else time)
         for area in [*plan.storage.values(), *plan.shadows.values()]:
             if isinstance(area, Value):
                 touch(area, time)
         for area in plan.shadows.values():
             touch(area, end)
-        for condition in g.guard if plan.shadows else ():
+        for condition in g.guard if plan.shadows or plan.late else ():
             touch(condition, end)  # it is asked again when the new values are checked, and when they go home
     return _assign(early, first, last)
 
