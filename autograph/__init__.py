@@ -60,6 +60,7 @@ from autograph.functions.activations import (
     swish,
 )
 from autograph.functions.regularisation import dropout
+from autograph.functions.row_sparse import RowSparse, row_sparse
 from autograph.functions.statistics import count_nonzero, moments, norm, reduce_std
 from autograph.gradients import gradients
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, as_tensor, constant, placeholder, variable
@@ -199,7 +200,7 @@ __all__ = [
     "ArgumentError", "ArgumentTypeError", "AutographError", "AxisError", "CheckpointError", "Constant", "DTypeError",
     "DisconnectedError", "DivisionByZeroError", "DuplicateUpdateError", "FeedError", "Function", "GradientPath",
     "IndexRangeError", "LoopError", "MissingInputError", "NoGradientRuleError", "NonFiniteError", "Placeholder",
-    "ReentrantCallError", "Session", "ShapeError", "SizeError", "StaleGraphError", "SymbolicError", "Tensor",
+    "ReentrantCallError", "RowSparse", "Session", "ShapeError", "SizeError", "StaleGraphError", "SymbolicError", "Tensor",
     "Update", "UpdateError", "UpdateTypeError", "Updates", "Variable", "abs", "add", "arange", "arccos", "arccosh",
     "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "as_tensor", "batch_dot",
     "boolean_mask", "broadcast_like", "broadcast_to", "cast", "cbrt", "ceil", "centered", "cholesky",
@@ -217,7 +218,7 @@ __all__ = [
     "ops", "outer", "pad", "placeholder", "polygamma", "power", "put_rows", "qr", "random_bernoulli", "random_integers",
     "random_normal", "random_permutation", "random_uniform", "rank", "ravel", "reciprocal", "reduce_all",
     "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
-    "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "rsqrt", "scatter_add",
+    "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "row_sparse", "rsqrt", "scatter_add",
     "searchsorted", "seed_state", "selu", "set_default_executor", "set_epsilon", "set_floatx",
     "set_image_data_format", "set_session", "set_values", "shape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "size_of",
     "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack",
