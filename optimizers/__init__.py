@@ -45,7 +45,7 @@ from optimizers.decoupled import AdaBelief, AdamW, Adan, NAdamW, RAdam, Yogi
 from optimizers.layerwise import LAMB, LARS, Adafactor, Muon, NovoGrad
 from optimizers.online import ASGD, Ftrl
 from optimizers.plateaus import plateau
-from optimizers.rules import SGD, Adam
+from optimizers.rules import SGD, Adam, SparseAdam
 from optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from optimizers.schedules import (
     Schedule,
@@ -75,22 +75,22 @@ __all__ = [
     "ASGD", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Averages",
     "Constraint", "Ftrl", "LAMB", "LARS", "Lion", "MaxNorm", "MinMaxNorm", "Muon", "NAdamW", "Nadam", "NonNeg",
     "NovoGrad", "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "SOAP", "Schedule", "ScheduleFreeAdamW",
-    "ScheduleFreeSGD", "Slots", "Sophia", "UnitNorm", "Yogi",
-    "accumulate", "adabelief", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "adan",
-    "all_finite", "asgd", "box", "centralize", "clip_adaptively", "clip_by_global_norm", "clip_by_norm",
-    "clip_by_value", "constant", "cosine", "cosine_restarts", "deserialize", "dynamic_scale", "ema",
-    "exponential", "ftrl", "get", "get_constraint", "global_norm", "gradient_noise", "hard_update", "interpolate",
-    "inverse_time", "join", "l1_ball", "l2_ball", "lamb", "lars", "linear", "lion", "lookahead", "max_norm",
-    "min_max_norm", "multi_step", "muon", "nadam", "nadamw", "non_neg", "novograd", "one_cycle_cosine",
-    "one_cycle_linear", "partition", "piecewise_constant", "plateau", "polyak", "polynomial", "radam", "rmsprop",
-    "rprop", "rsqrt", "schedulefreeadamw", "schedulefreesgd", "serialize", "sgd", "simplex", "soap", "soft_update",
-    "sophia", "static_scale", "step_decay", "swa",
-    "swapped", "triangular", "unit_norm", "warmup", "wsd", "yogi",
+    "ScheduleFreeSGD", "Slots", "Sophia", "SparseAdam", "UnitNorm", "Yogi", "accumulate", "adabelief", "adadelta",
+    "adafactor", "adagrad", "adam", "adamax", "adamw", "adan", "all_finite", "asgd", "box", "centralize",
+    "clip_adaptively", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "constant", "cosine",
+    "cosine_restarts", "deserialize", "dynamic_scale", "ema", "exponential", "ftrl", "get", "get_constraint",
+    "global_norm", "gradient_noise", "hard_update", "interpolate", "inverse_time", "join", "l1_ball", "l2_ball",
+    "lamb", "lars", "linear", "lion", "lookahead", "max_norm", "min_max_norm", "multi_step", "muon", "nadam",
+    "nadamw", "non_neg", "novograd", "one_cycle_cosine", "one_cycle_linear", "partition", "piecewise_constant",
+    "plateau", "polyak", "polynomial", "radam", "rmsprop", "rprop", "rsqrt", "schedulefreeadamw", "schedulefreesgd",
+    "serialize", "sgd", "simplex", "soap", "soft_update", "sophia", "sparseadam", "static_scale", "step_decay",
+    "swa", "swapped", "triangular", "unit_norm", "warmup", "wsd", "yogi",
 ]  # fmt: skip
 
 _ALL: tuple[type[Optimizer], ...] = (
-    ASGD, LAMB, LARS, SGD, SOAP, AdaBelief, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Adan, Ftrl, Lion, Muon,
-    NAdamW, Nadam, NovoGrad, RAdam, RMSprop, Rprop, ScheduleFreeAdamW, ScheduleFreeSGD, Sophia, Yogi,
+    ASGD, LAMB, LARS, SGD, SOAP, AdaBelief, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Adan, Ftrl, Lion,
+    Muon, NAdamW, Nadam, NovoGrad, RAdam, RMSprop, Rprop, ScheduleFreeAdamW, ScheduleFreeSGD, Sophia, SparseAdam,
+    Yogi,
 )  # fmt: skip
 _RULES: dict[str, type[Optimizer]] = {rule.__name__.lower(): rule for rule in _ALL}
 asgd, ftrl = ASGD, Ftrl
@@ -100,7 +100,7 @@ lamb, lars, adafactor, muon, novograd = LAMB, LARS, Adafactor, Muon, NovoGrad
 lion, rprop = Lion, Rprop
 schedulefreeadamw, schedulefreesgd = ScheduleFreeAdamW, ScheduleFreeSGD
 soap, sophia = SOAP, Sophia
-sgd, adam = SGD, Adam
+sgd, adam, sparseadam = SGD, Adam, SparseAdam
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

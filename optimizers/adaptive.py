@@ -71,6 +71,10 @@ class Adagrad(_Counterless):
         s.a = s.a + square(g)
         return p - self.rate * g / (sqrt(s.a) + self.epsilon)
 
+    def lazy(self) -> bool:
+        """Always: rows without a gradient do not move, and their sums stay."""
+        return True
+
 
 class Adadelta(_Counterless):
     """Zeiler 2012.

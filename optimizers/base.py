@@ -26,7 +26,7 @@ from optimizers.arguments import read_arguments, read_gradients, read_parameters
 from optimizers.clipping import centralize, clip_adaptively, clip_by_global_norm, clip_by_norm, clip_by_value
 from optimizers.clock import Clock
 from optimizers.hyperparameters import Flag, Hyper, amount, limit, rate
-from optimizers.slots import Slots, zeros
+from optimizers.slots import Slots, slots_for, zeros
 from optimizers.state import Saved, named, write_all
 
 _ALIASES = {"lr": "learning_rate", "global_clipnorm": "clipnorm"}
@@ -153,6 +153,11 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         """The new value of the parameter `p` with gradient `g`; `s.name` reads and assigns its slots."""
         raise NotImplementedError(f"{type(self).__name__} has no rule(self, p, g, s)")
 
+    def lazy(self) -> bool:
+        """Whether the rule is applied to the rows alone that a row-sparse gradient touches: p, g and each slot are then
+        those rows. It must take each element by itself, and is another algorithm unless g = 0 changes nothing."""
+        return False
+
     @property
     def rate(self) -> Tensor:
         """The learning rate of this step and parameter, after schedule, decay and multiplier: a float64 of rank 0."""
@@ -277,24 +282,24 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         self.updates = updates
         return updates.copy()
 
-    def _step(self, p: Variable, g: Tensor, registers: dict[str, Variable], constraint: Any) -> list[Any]:
-        slots = Slots(p, registers)
+    def _step(self, p: Variable, g: Tensor, registers: dict[str, Variable], constraint: Any) -> Updates:
         decay, common = self.weight_decay, "weight_decay" not in self._own
         decays = decay is not None and options.match(p, self.no_decay or ()) is None
+        if common and decays and self.decoupled is None:
+            g = g + decay * p
+        slots = slots_for(p, registers, g, self.lazy())
         self._multiplier = options.look_up(self.multipliers, p, 1.0)
         try:
             if decay is not None and not decays:
                 self._settings["weight_decay"] = constant(0.0, "float64")  # what rules with a decay of their own read
-            if common and decays and self.decoupled is None:
-                g = g + decay * p
-            new = cast(self.rule(p, g, slots), p.dtype)
+            new = slots.whole(p, cast(self.rule(*slots.operands(g), slots), p.dtype))
             if common and decays and self.decoupled is not None:
                 new = cast(new - options.decay_factor(self) * decay * p, p.dtype)
         finally:
             self._multiplier, self._settings["weight_decay"] = 1.0, decay
         if constraint is not None:
             new = constraint(new)
-        return [*slots.updates(), (p, new)]
+        return slots.updates() + [(p, new)]
 
     def _enrolled(self, params: Sequence[Variable]) -> list[Clock]:
         """The clocks of these parameters; new ones share a new clock. From the first call on, neutral terms stay out."""

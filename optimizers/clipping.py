@@ -24,12 +24,14 @@ from autograph import (
     logical_and,
     maximum,
     norm,
+    pad,
     random_normal,
     reduce_all,
     reduce_max,
     reduce_mean,
     reduce_min,
     reduce_sum,
+    row_sparse,
     seed_state,
     sqrt,
     square,
@@ -43,7 +45,7 @@ def global_norm(gradients: Iterable[Any]) -> Tensor:
     It is taken as s·√Σ‖g/s‖² with s the greatest |element|, so that no square overflows or vanishes: float32 gradients
     of 1e20 have a norm. It is NaN if any element is infinite or NaN.
     """
-    tensors = [_wide(as_tensor(g)) for g in gradients if g is not None]
+    tensors = [_wide(_telling(as_tensor(g))) for g in gradients if g is not None]
     tensors = [g for g in tensors if 0 not in g.shape]
     if not tensors:
         return constant(0.0, "float64")
@@ -59,6 +61,12 @@ def global_norm(gradients: Iterable[Any]) -> Tensor:
     found = scale * sqrt(total)
     found.name = "‖g‖"
     return found
+
+
+def _telling(g: Tensor) -> Tensor:
+    """What of a gradient can differ from 0: of a row-sparse one its rows, each once, and a row of zeros if there are none."""
+    rows = row_sparse(g)
+    return g if rows is None else pad(rows.once, [(0, 1)] + [(0, 0)] * (g.ndim - 1))
 
 
 def _wide(g: Tensor) -> Tensor:
@@ -164,7 +172,7 @@ def all_finite(gradients: Iterable[Any]) -> Tensor:
     found: Tensor = constant(True)
     for g in gradients:
         if g is not None:
-            found = logical_and(found, reduce_all(isfinite(as_tensor(g))))
+            found = logical_and(found, reduce_all(isfinite(_telling(as_tensor(g)))))
     return found
 
 

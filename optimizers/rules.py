@@ -34,6 +34,10 @@ class SGD(Optimizer):
         s.m = self.momentum * s.m - step
         return p + self.momentum * s.m - step if self.nesterov else p + s.m
 
+    def lazy(self) -> bool:
+        """Without momentum: rows without a gradient do not move."""
+        return not self.uses("momentum")
+
 
 class Adam(Optimizer):
     """Kingma & Ba 2015, the ε-hat form at the end of its section 2; AMSGrad: Reddi, Kale & Kumar 2018.
@@ -62,3 +66,20 @@ class Adam(Optimizer):
         if self.amsgrad:
             v = s.vhat = maximum(s.vhat, s.v)
         return p - rate * (s.m / (sqrt(v) + self.epsilon))
+
+
+class SparseAdam(Adam):
+    """`Adam` for the rows that a gradient of `gather` touches, and nothing for the others: another algorithm than Adam.
+
+        m ← β₁·m + (1−β₁)·g
+        v ← β₂·v + (1−β₂)·g²
+        p ← p − η·√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ε)         for rows that were gathered; t counts all steps
+
+    The moments of other rows neither decay nor move p, as they do in Adam; so a step costs what its rows cost. This is
+    PyTorch's rule of that name, whose ε is 1e-8. A gradient that is not row-sparse touches every row: that parameter takes
+    the steps of Adam.
+    """
+
+    def lazy(self) -> bool:
+        """Always."""
+        return True

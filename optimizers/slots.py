@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from autograph import Tensor, Update, Variable, cast, variable
+from autograph import RowSparse, Tensor, Updates, Variable, cast, gather, put_rows, row_sparse, variable
 
-_OWN = frozenset({"_parameter", "_registers", "_values"})
+_OWN = frozenset({"_labels", "_parameter", "_registers", "_rows", "_values"})
 
 
 class Slots:
@@ -22,17 +21,19 @@ class Slots:
 
     _parameter: Variable
     _registers: dict[str, Variable]
+    _labels: dict[Tensor, str]
     _values: dict[str, Tensor]
 
     def __init__(self, parameter: Variable, registers: dict[str, Variable]) -> None:
         self._parameter = parameter
         self._registers = registers
+        self._labels = {}
         self._values = {}
 
     def __getattr__(self, name: str) -> Tensor:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self._values[name] if name in self._values else self._register(name)
+        return self._values[name] if name in self._values else self._old(name, self._register(name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OWN:
@@ -43,8 +44,8 @@ class Slots:
 
     def start(self, name: str, value: Any = 0.0, shape: tuple[int, ...] | None = None) -> Tensor:
         """Read the slot `name`, whose register begins at `value`, and may be of another shape than p's."""
-        self._register(name, value, shape)
-        return self._values.get(name, self._registers[name])
+        register = self._register(name, value, shape)
+        return self._values[name] if name in self._values else self._old(name, register)
 
     def _register(self, name: str, value: Any = 0.0, shape: tuple[int, ...] | None = None) -> Variable:
         found = self._registers.get(name)
@@ -52,11 +53,56 @@ class Slots:
             found = self._registers[name] = filled(self._parameter, f"{name}/{self._parameter.name}", value, shape)
         return found
 
-    def updates(self) -> Iterator[Update]:
+    def _old(self, name: str, register: Variable) -> Tensor:
+        return register
+
+    def operands(self, g: Tensor) -> tuple[Any, Tensor]:
+        """What the rule gets for p and g."""
+        return self._parameter, g
+
+    def whole(self, register: Variable, value: Tensor) -> Tensor:
+        """The register's new value, where the rule gave `value`."""
+        return value
+
+    def updates(self) -> Updates:
         """What the registers take, in the order in which the rule first named them."""
-        for name, register in self._registers.items():
-            if name in self._values:
-                yield Update(register, self._values[name])
+        taken = [(name, register) for name, register in self._registers.items() if name in self._values]
+        return Updates([(register, self.whole(register, self._values[name])) for name, register in taken], self._labels)
+
+
+class RowSlots(Slots):
+    """The slots at some rows of a parameter: a rule gets, reads and assigns these rows alone.
+
+    A slot of another shape than the parameter's is read and assigned as a whole.
+    """
+
+    _rows: RowSparse
+
+    def __init__(self, parameter: Variable, registers: dict[str, Variable], rows: RowSparse) -> None:
+        super().__init__(parameter, registers)
+        self._rows = rows
+        self._labels = {rows.indices: "i", rows.rows: "g[i]"}
+
+    def _old(self, name: str, register: Variable) -> Tensor:
+        if register.shape != self._parameter.shape:
+            return register
+        found: Tensor = gather(register, self._rows.indices)
+        self._labels[found] = f"{name}[i]"
+        return found
+
+    def operands(self, g: Tensor) -> tuple[Any, Tensor]:
+        """The rows of p and of g."""
+        return self._old(self._parameter.name, self._parameter), self._rows.rows
+
+    def whole(self, register: Variable, value: Tensor) -> Tensor:
+        """The register's old value, but for these rows."""
+        return put_rows(register, self._rows.indices, value) if register.shape == self._parameter.shape else value
+
+
+def slots_for(parameter: Variable, registers: dict[str, Variable], g: Tensor, lazily: bool) -> Slots:
+    """The slots for one step: at the rows that g touches, where it is row-sparse and the step is to be lazy."""
+    rows = row_sparse(g) if lazily else None
+    return Slots(parameter, registers) if rows is None else RowSlots(parameter, registers, rows)
 
 
 def zeros(parameter: Variable, name: str, shape: tuple[int, ...] | None = None) -> Variable:

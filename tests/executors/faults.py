@@ -179,3 +179,14 @@ def network(mode: str, optimizer: Any, width: int = 64, guard: bool = False) -> 
         updates = updates.when(ag.greater(loss, 0.0))
     f = ag.function([x, t], loss, updates, on_nonfinite=mode)
     return f, f.registers, [rng.normal(size=(16, 8)).astype("float32"), rng.normal(size=(16, 3)).astype("float32")]
+
+
+def embedding(mode: str, optimizer: Any) -> tuple[Any, list[Variable], list[Any]]:
+    """A training step of an embedding of which few rows are read, every register it has, and feeds for it."""
+    rng = np.random.default_rng(0)
+    i, t = ag.placeholder((None, 2), dtype="int64", name="i"), ag.placeholder((None, 2, 16), name="t")
+    table, ticks = ag.variable(rng.normal(size=(400, 16)), name="table"), ag.variable(0, dtype="int64", name="ticks")
+    loss = ag.reduce_mean(ag.square(ag.gather(table, i) - t))
+    updates = optimizer.get_updates(loss, [table]) + [(ticks, ticks + 1)]
+    f = ag.function([i, t], loss, updates, on_nonfinite=mode)
+    return f, f.registers, [rng.integers(-400, 400, (12, 2)), rng.normal(size=(12, 2, 16)).astype("float32")]

@@ -13,8 +13,8 @@ import pytest
 import autograph as ag
 from autograph.executors.numpy import executor
 from autograph.graph.tensor import Variable
-from optimizers import SGD, Adam
-from tests.executors.faults import Shots, is_free, network, values
+from optimizers import SGD, Adam, SparseAdam
+from tests.executors.faults import Shots, embedding, is_free, network, values
 from tests.function.programs import count
 
 pytestmark = pytest.mark.untraced
@@ -33,6 +33,8 @@ NETWORKS: dict[str, Callable[[], tuple[Any, list[Variable], list[Any]]]] = {
     "momentum, guarded": lambda: network("apply", SGD(0.01, momentum=0.9), guard=True),
     "a product stepped at once": lambda: network("apply", SGD(0.01), width=2100),
     "blocks": lambda: network("apply", Adam(0.01), width=400),
+    "rows": lambda: embedding("apply", SparseAdam(0.01)),
+    "rows, refusing": lambda: embedding("raise", SparseAdam(0.01, clipnorm=1.0)),
 }
 
 
