@@ -18,6 +18,7 @@ from autograph.config import (
 )
 from autograph.derivatives import hessian, hessian_vector_product, jacobian, jacobian_vector_product
 from autograph.errors import (
+    AmbiguousError,
     ArgumentError,
     ArgumentTypeError,
     AutographError,
@@ -197,8 +198,8 @@ from autograph.ops.special import (
 from autograph.session import Session, clear_session, get_session, set_session
 
 __all__ = [
-    "ArgumentError", "ArgumentTypeError", "AutographError", "AxisError", "CheckpointError", "Constant", "DTypeError",
-    "DisconnectedError", "DivisionByZeroError", "DuplicateUpdateError", "FeedError", "Function", "GradientPath",
+    "AmbiguousError", "ArgumentError", "ArgumentTypeError", "AutographError", "AxisError", "CheckpointError", "Constant",
+    "DTypeError", "DisconnectedError", "DivisionByZeroError", "DuplicateUpdateError", "FeedError", "Function", "GradientPath",
     "IndexRangeError", "LoopError", "MissingInputError", "NoGradientRuleError", "NonFiniteError", "Placeholder",
     "ReentrantCallError", "RowSparse", "Session", "ShapeError", "SizeError", "StaleGraphError", "SymbolicError", "Tensor",
     "Update", "UpdateError", "UpdateTypeError", "Updates", "Variable", "abs", "add", "arange", "arccos", "arccosh",

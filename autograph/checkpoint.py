@@ -33,13 +33,17 @@ _SHOWN = 200  # unexpected names in one message: a file may have any number of t
 def save(path: str | os.PathLike[str], what: Any) -> None:
     """Save the values that registers have between two ticks.
 
-    what  a variable, an optimizer (its hyper-parameters, counters, slots and random states), a list of these, or a dict
-          from names to these, to any depth: {"actor": {"w": w}} saves "actor/w". In a dict the key is the name of a
-          variable; in a list it is the variable's own.
+    what  a variable, an optimizer (its hyper-parameters, counters, slots and random states), averages or a plateau, a
+          list of these, or a dict from names to these, to any depth: {"actor": {"w": w}} saves "actor/w". In a dict the
+          key is the name of a variable; in a list it is the variable's own.
 
     Variables without a name are refused unless a dict names them, since automatic names change with the script. An
     optimizer does not save its parameters: list them beside it. The file is readable by its owner alone. Where two save
     to one path at once, it holds the later save.
+
+    An object of yours is saved like an optimizer if it has a method `state_registers`, which gives a dict of variables by
+    their names; that of a parameter's slot by the pair (slot, parameter), so that it is called "slot/parameter" by
+    whatever name the parameter has. The random states that its `updates` read, if it has these, are saved with it.
 
     Raises ArgumentError for names that are missing, taken twice or unfit, ArgumentTypeError for what is no register, and
     OSError, which says what the path still holds.
@@ -119,7 +123,7 @@ def _leaves(what: Any, name: str) -> Iterator[tuple[str, Any]]:
             if not key or key.strip("/") != key:
                 raise ArgumentError(f"the key {key!r} is no name", fix="keys are parts of names: 'actor', 'actor/w'")
             yield from _leaves(value, name + key if not name or name.endswith("/") else f"{name}/{key}")
-    elif isinstance(what, Variable) or callable(getattr(what, "_registers", None)):
+    elif isinstance(what, Variable) or callable(getattr(what, "state_registers", None)):
         yield name, what
     elif isinstance(what, Iterable) and not isinstance(what, str | bytes | np.ndarray):
         for value in what:
@@ -131,36 +135,39 @@ def _leaves(what: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _registers(name: str, thing: Any, given: Mapping[Any, str]) -> Iterator[tuple[str, Variable]]:
-    """The registers of a variable or an optimizer by full name; "" for one that has none."""
+    """The registers of a variable or of what has `state_registers`, by full name; "" for one that has none."""
     if isinstance(thing, Variable):
         own = name if name and not name.endswith("/") else thing.given_name and name + thing.given_name
         yield own or "", thing
         return
     base = f"{name.rstrip('/')}/" if name else ""
-    by_parameter = getattr(thing, "_slots", {})
-    registers: dict[str, Variable] = thing._registers()
-    slots = {register for own in by_parameter.values() for register in own.values()}
+    registers = _checked(thing, thing.state_registers())
     for key, register in registers.items():
-        if register not in slots:
-            plain = register.given_name and not any(map(_automatic, key.split("/")))
-            yield _joined(base, key if plain else given.get(register)), register
-    for parameter, own in by_parameter.items():
+        if isinstance(key, str):
+            yield base + key, register
+            continue
+        slot, parameter = key
         owner = parameter.given_name or given.get(parameter)
-        for slot, register in own.items():
-            yield (f"{base}{slot}/{owner}" if owner else ""), (register if owner else parameter)
-    read = ancestors([update.value for update in getattr(thing, "updates", ())])
-    states = [t for t in read if isinstance(t, Variable) and t.default_update is not None and t not in registers.values()]
+        yield (f"{base}{slot}/{owner}" if owner else ""), (register if owner else parameter)
+    kept, owner = set(registers.values()), getattr(thing, "name", type(thing).__name__)
+    read = ancestors([update.value for update in getattr(thing, "updates", ())])  # in the order in which they were made
+    states = [t for t in read if isinstance(t, Variable) and t.default_update is not None and t not in kept]
     for count, state in enumerate(states):
-        yield _joined(base, state.given_name or f"{thing.name}/random_{count}"), state
+        yield base + (state.given_name or f"{owner}/random_{count}"), state
 
 
-def _automatic(part: str) -> bool:
-    """Whether part of a name is that of a nameless variable."""
-    return part.startswith("variable_") and part[9:].isdecimal()
-
-
-def _joined(base: str, name: str | None) -> str:
-    return base + name if name else ""
+def _checked(thing: Any, registers: Any) -> Mapping[str | tuple[str, Variable], Variable]:
+    """What `state_registers` gave. Raises ArgumentTypeError unless it is a dict of names, or pairs, and variables."""
+    what = f"{type(thing).__name__}.state_registers()"
+    if not isinstance(registers, Mapping):
+        raise ArgumentTypeError(f"{what} is {registers!r}, no dict", fix='return {"name": variable, …}')
+    for key, register in registers.items():
+        match key:
+            case str() | (str(), Variable()) if isinstance(register, Variable):
+                continue
+        fix = 'names, or pairs such as ("m", parameter), and variables are expected'
+        raise ArgumentTypeError(f"{what} holds {key!r}: {register!r}", fix=fix)
+    return registers
 
 
 def _nameless(register: Variable, saving: bool) -> str:
@@ -213,13 +220,12 @@ def _similar(name: str, missing: list[str]) -> str:
 
 
 def _refusals(registers: Mapping[str, Variable], arrays: Mapping[str, Any], unfit: set[str]) -> dict[str, str]:
-    """What optimizers say to numbers that their updates would not follow: they watch over `set_value` of such registers."""
+    """What registers say to values that they would not take, such as numbers that an optimizer's updates would not follow."""
     found = {}
     for name, variable in registers.items():
-        watch = vars(variable).get("set_value")
-        if watch is not None and name not in unfit:
+        if name not in unfit:
             try:
-                watch(arrays[name][()])
+                variable.fitted(arrays[name])
             except AutographError as error:
                 found[name] = str(error)
     one_by_one: dict[Variable, str] = {}

@@ -2,6 +2,7 @@
 
     AutographError
     ├── ArgumentError           ValueError           an argument has no meaning here
+    │   └── AmbiguousError      AttributeError       one name, and several things that have it
     ├── ArgumentTypeError       TypeError            an argument is of the wrong kind
     ├── ShapeError              ValueError           sizes do not fit together
     │   └── AxisError           IndexError           an axis that the tensor does not have
@@ -43,6 +44,13 @@ class ArgumentError(AutographError, ValueError):
     """An argument has no meaning here: an unknown name, an impossible value, two options that exclude each other.
 
     Read the valid choices in the message; the nearest one is named first.
+    """
+
+
+class AmbiguousError(ArgumentError, AttributeError):
+    """A name that several things have, asked of all of them together: `partition(…).lr`, where each group has its own.
+
+    Ask the one that is meant: `.optimizers[0].lr`.
     """
 
 

@@ -6,10 +6,6 @@ own is a subclass of `Optimizer` with one method.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from autograph import ArgumentError, ArgumentTypeError, nearest
 from optimizers.adaptive import Adadelta, Adagrad, Adamax, Nadam, RMSprop
 from optimizers.averaging import Averages, ema, hard_update, lookahead, polyak, soft_update, swa, swapped
 from optimizers.base import Optimizer
@@ -23,7 +19,7 @@ from optimizers.clipping import (
     global_norm,
     gradient_noise,
 )
-from optimizers.compose import accumulate, dynamic_scale, partition, static_scale
+from optimizers.compose import Accumulated, Partition, Scaled, accumulate, dynamic_scale, partition, static_scale
 from optimizers.constraints import (
     Constraint,
     MaxNorm,
@@ -44,7 +40,8 @@ from optimizers.curvature import SOAP, Sophia
 from optimizers.decoupled import AdaBelief, AdamW, Adan, NAdamW, RAdam, Yogi
 from optimizers.layerwise import LAMB, LARS, Adafactor, Muon, NovoGrad
 from optimizers.online import ASGD, Ftrl
-from optimizers.plateaus import plateau
+from optimizers.plateaus import Plateau, plateau
+from optimizers.registry import deserialize, get, register, serialize
 from optimizers.rules import SGD, Adam, SparseAdam
 from optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from optimizers.schedules import (
@@ -72,19 +69,20 @@ from optimizers.signed import Lion, Rprop
 from optimizers.slots import Slots
 
 __all__ = [
-    "ASGD", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan", "Averages",
-    "Constraint", "Ftrl", "LAMB", "LARS", "Lion", "MaxNorm", "MinMaxNorm", "Muon", "NAdamW", "Nadam", "NonNeg",
-    "NovoGrad", "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "SOAP", "Schedule", "ScheduleFreeAdamW",
-    "ScheduleFreeSGD", "Slots", "Sophia", "SparseAdam", "UnitNorm", "Yogi", "accumulate", "adabelief", "adadelta",
-    "adafactor", "adagrad", "adam", "adamax", "adamw", "adan", "all_finite", "asgd", "box", "centralize",
-    "clip_adaptively", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "constant", "cosine",
-    "cosine_restarts", "deserialize", "dynamic_scale", "ema", "exponential", "ftrl", "get", "get_constraint",
-    "global_norm", "gradient_noise", "hard_update", "interpolate", "inverse_time", "join", "l1_ball", "l2_ball",
-    "lamb", "lars", "linear", "lion", "lookahead", "max_norm", "min_max_norm", "multi_step", "muon", "nadam",
-    "nadamw", "non_neg", "novograd", "one_cycle_cosine", "one_cycle_linear", "partition", "piecewise_constant",
-    "plateau", "polyak", "polynomial", "radam", "rmsprop", "rprop", "rsqrt", "schedulefreeadamw", "schedulefreesgd",
-    "serialize", "sgd", "simplex", "soap", "soft_update", "sophia", "sparseadam", "static_scale", "step_decay",
-    "swa", "swapped", "triangular", "unit_norm", "warmup", "wsd", "yogi",
+    "ASGD", "Accumulated", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan",
+    "Averages", "Constraint", "Ftrl", "LAMB", "LARS", "Lion", "MaxNorm", "MinMaxNorm", "Muon", "NAdamW", "Nadam",
+    "NonNeg", "NovoGrad", "Optimizer", "Partition", "Plateau", "RAdam", "RMSprop", "Rprop", "SGD", "SOAP", "Scaled",
+    "Schedule", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Slots", "Sophia", "SparseAdam", "UnitNorm", "Yogi",
+    "accumulate", "adabelief", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "adan", "all_finite",
+    "asgd", "box", "centralize", "clip_adaptively", "clip_by_global_norm", "clip_by_norm", "clip_by_value",
+    "constant", "cosine", "cosine_restarts", "deserialize", "dynamic_scale", "ema", "exponential", "ftrl", "get",
+    "get_constraint", "global_norm", "gradient_noise", "hard_update", "interpolate", "inverse_time", "join",
+    "l1_ball", "l2_ball", "lamb", "lars", "linear", "lion", "lookahead", "max_norm", "min_max_norm", "multi_step",
+    "muon", "nadam", "nadamw", "non_neg", "novograd", "one_cycle_cosine", "one_cycle_linear", "partition",
+    "piecewise_constant", "plateau", "polyak", "polynomial", "radam", "rmsprop", "rprop", "rsqrt",
+    "schedulefreeadamw", "schedulefreesgd", "serialize", "sgd", "simplex", "soap", "soft_update", "sophia",
+    "sparseadam", "static_scale", "step_decay", "swa", "swapped", "triangular", "unit_norm", "warmup", "wsd",
+    "yogi",
 ]  # fmt: skip
 
 _ALL: tuple[type[Optimizer], ...] = (
@@ -92,7 +90,8 @@ _ALL: tuple[type[Optimizer], ...] = (
     Muon, NAdamW, Nadam, NovoGrad, RAdam, RMSprop, Rprop, ScheduleFreeAdamW, ScheduleFreeSGD, Sophia, SparseAdam,
     Yogi,
 )  # fmt: skip
-_RULES: dict[str, type[Optimizer]] = {rule.__name__.lower(): rule for rule in _ALL}
+register([*_ALL, Accumulated, Partition, Scaled])
+del register
 asgd, ftrl = ASGD, Ftrl
 adadelta, adagrad, adamax, nadam, rmsprop = Adadelta, Adagrad, Adamax, Nadam, RMSprop
 adabelief, adamw, adan, nadamw, radam, yogi = AdaBelief, AdamW, Adan, NAdamW, RAdam, Yogi
@@ -101,33 +100,3 @@ lion, rprop = Lion, Rprop
 schedulefreeadamw, schedulefreesgd = ScheduleFreeAdamW, ScheduleFreeSGD
 soap, sophia = SOAP, Sophia
 sgd, adam, sparseadam = SGD, Adam, SparseAdam
-
-
-def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """The class's name and the current hyper-parameters, as plain data for `deserialize`."""
-    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
-
-
-def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
-    """The optimizer that `serialize` described. Raises ArgumentError for an unknown class."""
-    name = str(config["class_name"])
-    found = (custom_objects or {}).get(name) or _RULES.get(name.lower())
-    if found is None:
-        known = [rule.__name__ for rule in _RULES.values()] + list(custom_objects or ())
-        raise ArgumentError(f"optimizer {name!r} is unknown{nearest(name, known)}", fix=f"known: {', '.join(known)}")
-    made: Optimizer = found.from_config(config.get("config", {}))
-    return made
-
-
-def get(identifier: Any) -> Optimizer:
-    """An optimizer from itself, from its name ("adam"), or from the dict of `serialize`.
-
-    Raises ArgumentError for an unknown name, ArgumentTypeError for anything else.
-    """
-    if isinstance(identifier, Optimizer):
-        return identifier
-    if isinstance(identifier, str):
-        return deserialize({"class_name": identifier})
-    if isinstance(identifier, Mapping):
-        return deserialize(identifier)
-    raise ArgumentTypeError(f"a {type(identifier).__name__} is no optimizer", fix='pass one, or a name such as "adam"')

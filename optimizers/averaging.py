@@ -38,7 +38,7 @@ from autograph import (
     where,
 )
 from optimizers.arguments import read_parameters
-from optimizers.state import Saved, named
+from optimizers.state import Key, Saved
 
 
 class Averages(Saved, Updates):
@@ -47,13 +47,14 @@ class Averages(Saved, Updates):
     `state` and `load` are of the averages and their counter. What is combined with others is plain `Updates`: keep this.
     """
 
-    def __init__(self, pairs: Any, of: Mapping[Variable, Variable], ticks: Variable | None = None) -> None:
+    def __init__(self, pairs: Any, kind: str, of: Mapping[Variable, Variable], ticks: Variable | None = None) -> None:
         super().__init__(pairs)
-        self.of, self.name = dict(of), "averages"
-        self._ticks = [] if ticks is None else [ticks]
+        self.name, self.of, self._ticks = kind, dict(of), ticks
 
-    def _registers(self) -> dict[str, Variable]:
-        return named([*self._ticks, *self.of.values()])
+    def state_registers(self) -> dict[Key, Variable]:
+        """The averages, as `ema/parameter`, and their counter, as `ema/ticks`."""
+        ticks: dict[Key, Variable] = {} if self._ticks is None else {f"{self.name}/ticks": self._ticks}
+        return ticks | {(self.name, p): average for p, average in self.of.items()}
 
 
 # averages of parameters -----------------------------------------------------------------------------------------------
@@ -73,13 +74,13 @@ def ema(params: Sequence[Variable], decay: Any, debias: bool = False) -> Average
     _check_fraction("ema", "decay", decay, least=0, below=1)
     of = _registers("ema", params)
     if not debias:
-        return Averages([(a, _toward(a, p, 1 - decay)) for p, a in of.items()], of)
+        return Averages([(a, _toward(a, p, 1 - decay)) for p, a in of.items()], "ema", of)
     ticks = variable(0, "int64", "ema/ticks")
     t = cast(ticks + 1, "float64")
     weight = (1 - decay) / (1 - decay**t)
     first = equal(ticks, 0)
     pairs = [(a, where(first, cast(p, a.dtype), _toward(a, p, weight))) for p, a in of.items()]
-    return Averages([(ticks, ticks + 1), *pairs], of, ticks)
+    return Averages([(ticks, ticks + 1), *pairs], "ema", of, ticks)
 
 
 def polyak(params: Sequence[Variable], start: int = 0) -> Averages:
@@ -110,7 +111,7 @@ def _means(kind: str, params: Sequence[Variable], every: int, start: int) -> Ave
         new = where(equal(count, 1), cast(p, a.dtype), _toward(a, p, 1 / cast(count, "float64")))
         pairs.append((a, new))
     due = logical_and(greater_equal(past, every), equal(mod(past, every), 0))
-    return Averages([(ticks, ticks + 1), *Updates(pairs).when(due)], of, ticks)
+    return Averages([(ticks, ticks + 1), *Updates(pairs).when(due)], kind, of, ticks)
 
 
 def lookahead(updates: Any, params: Sequence[Variable], k: int = 5, alpha: Any = 0.5) -> Averages:
@@ -138,7 +139,7 @@ def lookahead(updates: Any, params: Sequence[Variable], k: int = 5, alpha: Any =
         new = _toward(slow, p, alpha)
         pairs += [(slow, new), (p, new)]
     meeting = Updates(pairs).when(equal(mod(ticks, k), 0))
-    return Averages((fast + [(ticks, ticks + 1)]).then(meeting), of, ticks)
+    return Averages((fast + [(ticks, ticks + 1)]).then(meeting), "slow", of, ticks)
 
 
 # targets --------------------------------------------------------------------------------------------------------------

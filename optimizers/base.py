@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,14 +28,14 @@ from optimizers.clipping import centralize, clip_adaptively, clip_by_global_norm
 from optimizers.clock import Clock
 from optimizers.hyperparameters import Flag, Hyper, amount, limit, rate
 from optimizers.slots import Slots, slots_for, zeros
-from optimizers.state import Saved, named, write_all
+from optimizers.state import Key, Saved, joined
 
 _ALIASES = {"lr": "learning_rate", "global_clipnorm": "clipnorm"}
 _LAST = (
     "decay", "clipnorm", "clipnorm_per_param", "clipvalue", "clip_adaptive", "centralize", "noise", "noise_decay", "seed",
     "weight_decay", "decoupled", "no_decay", "multipliers", "constraints",
 )  # fmt: skip
-_SYMBOLS = {"vhat": "v̂", "delta": "Δ", "mu": "μ", "Ql": "Qₗ", "Qr": "Qᵣ"}
+_SYMBOLS = {"vhat": "v̂", "delta": "Δ", "mu": "μ", "m_schedule": "Π", "Ql": "Qₗ", "Qr": "Qᵣ"}
 
 
 class Optimizer(Saved):
@@ -265,7 +266,7 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         found = self._clipped(raw, params)
         options.check_named(self, [*self._clock_of, *params])
         clocks = self._enrolled(params)
-        updates = Updates([clock.tick() for clock in clocks], self._labels(clocks))
+        updates = Updates([clock.tick() for clock in clocks])
         if isinstance(loss, Tensor):
             what = loss.given_name or "loss"
             shared = Counter(raw)
@@ -278,6 +279,7 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
             updates += self._step(p, gradient[p], self._slots.setdefault(p, {}), constraint)
             updates.labels |= {register: _SYMBOLS.get(n, n) for n, register in self._slots[p].items()}
         updates += [update for clock in clocks for update in clock.carried()]
+        updates.labels |= self._labels(clocks)
         self._clock = self._clocks[0]
         self.updates = updates
         return updates.copy()
@@ -320,11 +322,13 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
 
     def _labels(self, clocks: Iterable[Clock]) -> dict[Tensor, str]:
         """Symbols for printing."""
-        fields = [field for field in self.hyperparameters.values() if isinstance(field, Hyper)]
-        symbols = {field.symbol or field.name: self._settings[field.name] for field in fields}
-        labels: dict[Tensor, str] = {v: symbol for symbol, v in symbols.items() if isinstance(v, Variable)}
+        labels: dict[Tensor, str] = {}
+        for name, value in self._settings.items():
+            field = self.hyperparameters[name]
+            if isinstance(field, Hyper) and isinstance(value, Variable):
+                labels[value] = name if field.symbol in ("", *labels.values()) else field.symbol
         for clock in clocks:
-            labels |= clock.labels()
+            labels |= clock.labels() | {number: _SYMBOLS.get(n, n) for n, number in clock.shared.items()}
         return labels
 
     # state -----------------------------------------------------------------------------------------------------------
@@ -348,26 +352,13 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
             self._fillers[p, name] = zeros(p, f"{name}/{p.name}", self.fillers[name])
         return self._fillers[p, name]
 
-    def get_weights(self) -> list[Any]:
-        """The values of `weights`."""
-        return [weight.get_value() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace the values of `weights`, all or none. Raises ArgumentError for another number of arrays, ShapeError."""
-        own = self.weights
-        if len(own) != len(weights):
-            raise ArgumentError(
-                f"{self.name} over {len(self._clock_of)} parameters needs {len(own)} arrays, got {len(weights)}",
-                why="" if own else "it has no slots before get_updates was called",
-                fix="they are " + ", ".join(w.name for w in own) if own else "call get_updates first",
-            )
-        write_all(dict(zip([f"weights[{i}]" for i in range(len(own))], own, strict=True)), list(weights))
-
-    def _registers(self) -> dict[str, Variable]:
-        settings = [value for value in self._settings.values() if isinstance(value, Variable)]
+    def state_registers(self) -> dict[Key, Variable]:
+        """Hyper-parameters that are numbers or variables, counters, the state of its random numbers, and slots."""
+        settings = {f"{self.name}/{name}": value for name, value in self._settings.items() if isinstance(value, Variable)}
         counters = [r for clock in self._clocks or [self._clock] for r in (clock.iterations, *clock.shared.values())]
-        random = [] if self._random is None else [self._random]
-        return named([*settings, *counters, *random, *(r for slots in self._slots.values() for r in slots.values())])
+        random = {} if self._random is None else {self._random.name: self._random}
+        slots = {(slot, p): register for p, own in self._slots.items() for slot, register in own.items()}
+        return joined([settings, *({r.name: r} for r in counters), random, slots])
 
     # for people ------------------------------------------------------------------------------------------------------
 
@@ -375,19 +366,24 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         fields = self.hyperparameters
         shown = {n: v for n, v in self._settings.items() if v is not None and (v is not False or fields[n].default)}
         numbers = {n: float(v.get_value()) if isinstance(v, Variable) else v for n, v in shown.items()}
-        parts = [f"{n}={v!r}" for n, v in numbers.items() if n != "decay" or v]
+        parts = [f"{n}={_brief(v)}" for n, v in numbers.items() if n != "decay" or v]
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def formula(self) -> Updates:
         """The rule for a parameter p with gradient g, to be printed."""
         p, g = variable(np.zeros(self.example), name="p"), placeholder(self.example, name="g")
         registers: dict[str, Variable] = {}
-        self._clock.tick()
-        step = [*self._step(p, g, registers, None), *self._clock.carried()]
-        labels = {register: _SYMBOLS.get(n, n) for n, register in registers.items()}
-        for name, register in registers.items():
-            register.name = _SYMBOLS.get(name, name)
-        return Updates(step, self._labels([self._clock]) | labels)
+        clock, self._clock = self._clock, Clock(self, "iterations")
+        try:
+            self._clock.tick()
+            step = [*self._step(p, g, registers, None), *self._clock.carried()]
+            registers |= self._clock.shared
+            labels = {register: _SYMBOLS.get(name, name) for name, register in registers.items()}
+            for register, label in labels.items():
+                register.name = label
+            return Updates(step, self._labels([self._clock]) | labels)
+        finally:
+            self._clock = clock
 
     def __str__(self) -> str:
         return "\n  ".join([repr(self), *repr(self.formula()).splitlines()])
@@ -397,6 +393,11 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
 
     def _repr_latex_(self) -> str:
         return self.formula()._repr_latex_()
+
+
+def _brief(value: Any) -> str:
+    """A setting in a `repr`: a function by its name, for its address says nothing."""
+    return value.__name__ if isinstance(value, FunctionType) else repr(value)
 
 
 def _declare(cls: type[Optimizer]) -> None:

@@ -63,5 +63,5 @@ class Clock:
         """Symbols for printing; a rate that does not decay is shown as η alone."""
         decay = self.optimizer.decay
         plain = isinstance(decay, Variable) and not decay.get_value()
-        own = {self.now.t: "t", self.iterations: "iterations"} | {number: name for name, number in self.shared.items()}
+        own: dict[Tensor, str] = {self.now.t: "t", self.iterations: "iterations"}
         return own | ({self.now.rate: "η"} if plain else {})

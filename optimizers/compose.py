@@ -1,14 +1,15 @@
 """Optimizers made of optimizers: groups of parameters, sums over several ticks, and losses that are scaled.
 
-Each has `get_updates(loss, params)`, `state` and `load` as an optimizer has, and may stand in another's place:
+Each has `get_updates(loss, params)`, `state` and `load`, `get_weights` and `set_weights` and `get_config` as an optimizer
+has, and may stand in another's place:
 `accumulate(partition({"*/bias": SGD(0.1)}, Adam()), 4)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,52 +29,19 @@ from autograph import (
     where,
     zeros_like,
 )
-from optimizers.arguments import read_arguments, read_gradients, read_parameters
+from optimizers.arguments import read_gradients
 from optimizers.clipping import all_finite
+from optimizers.composed import Composed
 from optimizers.options import check_matched, match
-from optimizers.state import Saved, named
-
-
-class Composed(Saved):
-    """Optimizers behind one `get_updates`; `optimizers` lists them."""
-
-    optimizers: list[Any]
-
-    def __init__(self, optimizers: Sequence[Any], name: str) -> None:
-        self.optimizers = list(dict.fromkeys(optimizers))
-        self.name = name
-        for one in self.optimizers:
-            if not callable(getattr(one, "get_updates", None)):
-                fix = "pass an instance, such as Adam()"
-                raise ArgumentTypeError(f"{name}: {one!r} is no optimizer", fix=fix)
-            if isinstance(one, type):
-                raise ArgumentTypeError(f"{name}: {one.__name__} is a class", fix=f"write {one.__name__}()")
-
-    def get_updates(self, *args: Any, **kwargs: Any) -> Updates:
-        """What one tick changes. Call forms and errors are those of `Optimizer.get_updates`."""
-        loss, params, constraints = read_arguments(args, kwargs)
-        return self._updates(loss, read_parameters(params), constraints)
-
-    def _updates(self, loss: Any, params: list[Variable], constraints: Mapping[Any, Any]) -> Updates:
-        raise NotImplementedError
-
-    def _own(self) -> list[Variable]:
-        """The registers beside those of the optimizers."""
-        return []
-
-    def _registers(self) -> dict[str, Variable]:
-        inner = [register for one in self.optimizers for register in one._registers().values()]
-        return named([*self._own(), *inner])
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(map(repr, self.optimizers))})"
-
+from optimizers.state import Key
 
 # groups of parameters -------------------------------------------------------------------------------------------------
 
 
 class Partition(Composed):
     """Each parameter stepped by the optimizer of its group: see `partition`."""
+
+    __slots__ = ("default", "groups")
 
     def __init__(self, groups: Mapping[Any, Any], default: Any) -> None:
         super().__init__([one for one in (*groups.values(), default) if one is not None], "partition")
@@ -104,6 +72,28 @@ class Partition(Composed):
             updates += one.get_updates(group, constraints, [gradient[p] for p in group])
         return updates
 
+    def _numbers(self) -> dict[str, Any]:
+        place = {None: None} | {one: i for i, one in enumerate(self.optimizers)}
+        if any(isinstance(key, Variable) for key in self.groups):
+            raise ArgumentError("partition names variables, and is no plain data", fix="name them by patterns")
+        return {"groups": {key: place[one] for key, one in self.groups.items()}, "default": place[self.default]}
+
+    @classmethod
+    def _made(cls, optimizers: list[Any], config: Mapping[str, Any]) -> Self:
+        one = {None: None} | dict(enumerate(optimizers))
+        return cls({key: one[place] for key, place in config["groups"].items()}, one[config["default"]])
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        groups = [(key.name if isinstance(key, Variable) else key, one) for key, one in self.groups.items()]
+        return groups + ([("all others" if groups else "all", self.default)] if self.default is not None else [])
+
+    def _head(self) -> str:
+        return "partition"
+
+    def __repr__(self) -> str:
+        groups = {key.name if isinstance(key, Variable) else key: one for key, one in self.groups.items()}
+        return f"partition({groups!r}" + (f", {self.default!r})" if self.default is not None else ")")
+
 
 def partition(groups: Mapping[Any, Any], default: Any = None) -> Partition:
     """Each parameter by the optimizer of its group: `partition({"*/bias": SGD(0.1), "encoder/*": None}, Adam())`.
@@ -128,16 +118,18 @@ def partition(groups: Mapping[Any, Any], default: Any = None) -> Partition:
 
 
 class Accumulated(Composed):
-    """One step for the mean gradient of k ticks: see `accumulate`."""
+    """One step for the gradients of k ticks: see `accumulate`."""
 
-    def __init__(self, optimizer: Any, k: int) -> None:
+    __slots__ = ("_sums", "k", "mean", "ticks")
+
+    def __init__(self, optimizer: Any, k: int, mean: bool) -> None:
         super().__init__([optimizer], "accumulate")
-        self.k = k
+        self.k, self.mean = k, mean
         self.ticks: Variable = variable(0, "int64", "accumulate/ticks")
         self._sums: dict[Variable, Variable] = {}
 
-    def _own(self) -> list[Variable]:
-        return [self.ticks, *self._sums.values()]
+    def _own(self) -> dict[Key, Variable]:
+        return {"accumulate/ticks": self.ticks, **{("sum", p): total for p, total in self._sums.items()}}
 
     def _updates(self, loss: Any, params: list[Variable], constraints: Mapping[Any, Any]) -> Updates:
         new = [p for p in params if p not in self._sums]
@@ -154,14 +146,27 @@ class Accumulated(Composed):
         sums = [self._sums[p] for p in params]
         adding = Updates([(s, s + cast(g, s.dtype)) for s, g in zip(sums, found, strict=True)])
         adding += [(self.ticks, self.ticks + 1)]
-        step = self.optimizers[0].get_updates(params, constraints, [s / self.k for s in sums])
+        step = self.optimizers[0].get_updates(params, constraints, [s / self.k if self.mean else s for s in sums])
         emptied = [(s, zeros_like(s)) for s in sums]
         return adding.then((step + emptied).when(equal(mod(self.ticks, self.k), 0)))
 
+    def _numbers(self) -> dict[str, Any]:
+        return {"k": self.k, "mean": self.mean}
 
-def accumulate(optimizer: Any, k: int) -> Accumulated:
+    @classmethod
+    def _made(cls, optimizers: list[Any], config: Mapping[str, Any]) -> Self:
+        return cls(optimizers[0], config["k"], config.get("mean", True))
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        ticks, what = "tick" if self.k == 1 else f"{self.k} ticks", "mean" if self.mean else "sum"
+        return [(f"every {ticks}, where g is the {what} of their gradients", *self.optimizers)]
+
+
+def accumulate(optimizer: Any, k: int, mean: bool = True) -> Accumulated:
     """Every k-th tick a step of `optimizer` for the mean of the gradients of the last k, and nothing else but their sum
     at the others: the step of a batch k times as large, bit by bit where the sums are exact.
+
+    mean    False for their sum, as PyTorch has it, where losses are sums or are divided by k already
 
     Counters and schedules of the optimizer count steps, not ticks; clipping, decay and constraints come once a step. A
     gradient that is not finite spoils the sum: guard the whole, `.when(all_finite(gradients))`. Registers are named
@@ -169,7 +174,9 @@ def accumulate(optimizer: Any, k: int) -> Accumulated:
     a whole number, ArgumentError unless it is at least 1.
     """
     _whole("accumulate", "k", k)
-    return Accumulated(optimizer, int(k))
+    if not isinstance(mean, bool):
+        raise ArgumentTypeError(f"accumulate: mean={mean!r}", fix="True or False is expected")
+    return Accumulated(optimizer, int(k), mean)
 
 
 # scaled losses --------------------------------------------------------------------------------------------------------
@@ -178,28 +185,43 @@ def accumulate(optimizer: Any, k: int) -> Accumulated:
 class Scaled(Composed):
     """Gradients of the loss times a scale: see `static_scale` and `dynamic_scale`."""
 
-    def __init__(self, optimizer: Any, scale: float, next_scale: Callable[..., Tensor] | None, period: int) -> None:
-        super().__init__([optimizer], "loss_scale")
+    __slots__ = ("factor", "good", "most", "period", "scale")
+
+    def __init__(self, optimizer: Any, scale: float, factor: float | None = None, period: int = 0, most: float = 0.0) -> None:
+        super().__init__([optimizer], "static_scale" if factor is None else "dynamic_scale")
         self.scale: Variable = variable(scale, "float64", "loss_scale")
         self.good: Variable = variable(0, "int64", "loss_scale/good")
-        self._next, self._period = next_scale, period
+        self.factor, self.period, self.most = factor, period, most
 
-    def _own(self) -> list[Variable]:
-        return [self.scale] if self._next is None else [self.scale, self.good]
+    def _own(self) -> dict[Key, Variable]:
+        found: dict[Key, Variable] = {"loss_scale": self.scale}
+        return found if self.factor is None else found | {"loss_scale/good": self.good}
 
     def _updates(self, loss: Any, params: list[Variable], constraints: Mapping[Any, Any]) -> Updates:
         if not isinstance(loss, Tensor):
-            raise ArgumentTypeError("loss_scale: gradients in place of the loss", fix="it is the loss that is scaled")
+            raise ArgumentTypeError(f"{self.name}: gradients in place of the loss", fix="it is the loss that is scaled")
         raw = read_gradients(loss * cast(self.scale, loss.dtype), params)
         finite = all_finite(raw)
         found = [cast(g / cast(self.scale, g.dtype), g.dtype) for g in raw]
         step = self.optimizers[0].get_updates(params, constraints, found)
-        if self._next is None:
+        if self.factor is None:
             return step.when(finite)
         good = where(finite, self.good + 1, 0)
-        due = greater_equal(good, self._period)
-        own = [(self.scale, self._next(self.scale, finite, due)), (self.good, where(due, 0, good))]
-        return step.when(finite) + own
+        due = greater_equal(good, self.period)
+        grown = where(due, minimum(self.scale * self.factor, self.most), self.scale)
+        following = where(finite, grown, maximum(self.scale / self.factor, 1.0))
+        return step.when(finite) + [(self.scale, following), (self.good, where(due, 0, good))]
+
+    def _numbers(self) -> dict[str, Any]:
+        fixed = {} if self.factor is None else {"factor": self.factor, "period": self.period, "most": self.most}
+        return {"scale": float(self.scale.get_value()), **fixed}
+
+    @classmethod
+    def _made(cls, optimizers: list[Any], config: Mapping[str, Any]) -> Self:
+        return cls(optimizers[0], config["scale"], config.get("factor"), config.get("period", 0), config.get("most", 0.0))
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        return [("where g is ∂(scale·loss)/∂p / scale, and is finite", *self.optimizers)]
 
 
 def static_scale(optimizer: Any, scale: float) -> Scaled:
@@ -208,7 +230,7 @@ def static_scale(optimizer: Any, scale: float) -> Scaled:
     For losses computed in half precision, whose small gradients would vanish: the parameters are of float32. The scale
     is a register, `.scale`. Raises ArgumentError or ArgumentTypeError unless it is positive and finite.
     """
-    return Scaled(optimizer, _positive("static_scale", "scale", scale), None, 0)
+    return Scaled(optimizer, _positive("static_scale", "scale", scale))
 
 
 def dynamic_scale(
@@ -225,12 +247,7 @@ def dynamic_scale(
     _whole("dynamic_scale", "period", period)
     if not 1 <= start <= top:
         raise ArgumentError(f"dynamic_scale: initial={initial!r}", fix=f"from 1 to most={most!r} is expected")
-
-    def following(scale: Variable, finite: Tensor, due: Tensor) -> Tensor:
-        grown = where(due, minimum(scale * factor, top), scale)
-        return where(finite, grown, maximum(scale / factor, 1.0))
-
-    return Scaled(optimizer, start, following, period)
+    return Scaled(optimizer, start, float(factor), int(period), top)
 
 
 def _positive(function: str, name: str, value: Any) -> float:

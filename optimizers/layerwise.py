@@ -162,6 +162,7 @@ def _orthogonal(x: Tensor, steps: int) -> Tensor:
     for _ in range(steps):
         a = matmul(x, transpose(x))
         x = 3.4445 * x + matmul(-4.775 * a + 2.0315 * matmul(a, a), x)
+    x.name = "orthogonal(u)"
     return x
 
 

@@ -227,12 +227,15 @@ def is_zero(value: Any) -> bool:
 
 def settle(register: Any, optimizer: str) -> None:
     """Let writes to a hyper-parameter that the rule was built without say so, in place of changing nothing."""
+    fit = register.fitted
 
-    def refuse(value: Any) -> None:
-        if float(value) != register.get_value():
+    def fitted(value: Any) -> Any:
+        array = fit(value)
+        if float(array) != register.get_value():
             raise ArgumentError(
-                f"{register.name}={value!r}: {optimizer}'s updates were built without this term",
+                f"{register.name}={float(array)!r}: {optimizer}'s updates were built without this term",
                 fix="make a new optimizer with it",
             )
+        return array
 
-    register.set_value = refuse
+    register.fitted = fitted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -22,6 +23,19 @@ from autograph import (
     variable,
     where,
 )
+from optimizers.state import Key, Saved
+
+
+class Plateau(Saved, Updates):
+    """The updates of a rate that follows a metric, and of what they remember: see `plateau`."""
+
+    def __init__(self, pairs: Any, rate: Variable, kept: Mapping[str, Variable]) -> None:
+        super().__init__(pairs)
+        self.name, self._rate, self._kept = "plateau", rate, dict(kept)
+
+    def state_registers(self) -> dict[Key, Variable]:
+        """What is remembered, as `best/rate` and so on. The rate itself belongs to its optimizer."""
+        return {(name, self._rate): register for name, register in self._kept.items()}
 
 
 def plateau(
@@ -34,7 +48,7 @@ def plateau(
     cooldown: int = 0,
     least: float = 0.0,
     mode: str = "min",
-) -> Updates:
+) -> Plateau:
     """Multiply the register `rate` by `factor` once `metric` has not improved for `patience` ticks (Keras's
     ReduceLROnPlateau): `function([x, y], loss, updates=plateau(optimizer.lr, loss))`, called once an epoch.
 
@@ -43,8 +57,9 @@ def plateau(
     least       the rate does not fall below it
     mode        "min" or "max": what better is
 
-    A NaN is no improvement. The other registers are `best`, `wait` and `cooldown` after the name of `rate`. PyTorch's
-    `patience=n` is n + 1 here. Raises ArgumentError or ArgumentTypeError for what makes no sense.
+    A NaN is no improvement. The other registers are named `best/rate`, `wait/rate` and `cooldown/rate`; keep what this
+    gives to save them beside the optimizer. PyTorch's `patience=n` is n + 1 here. Raises ArgumentError or
+    ArgumentTypeError for what makes no sense.
     """
     if not isinstance(rate, Variable):
         raise ArgumentTypeError(f"plateau: the rate is {rate!r}, no register", fix="pass optimizer.lr, given as a number")
@@ -59,18 +74,20 @@ def plateau(
             raise ArgumentError(f"plateau: {name}={value!r} makes no sense")
     if mode not in ("min", "max"):
         raise ArgumentError(f"plateau: mode={mode!r}{nearest(str(mode), ('min', 'max'))}", fix='"min" or "max"')
-    best = variable(inf if mode == "min" else -inf, "float64", f"{rate.name}/best")
-    wait, rest = (variable(0, "int64", f"{rate.name}/{name}") for name in ("wait", "cooldown"))
+    best = variable(inf if mode == "min" else -inf, "float64", f"best/{rate.name}")
+    wait, rest = (variable(0, "int64", f"{name}/{rate.name}") for name in ("wait", "cooldown"))
     seen = cast(as_tensor(metric), "float64")
     better = less(seen, best - threshold) if mode == "min" else greater(seen, best + threshold)
     waited = where(logical_or(better, greater(rest, 1)), 0, wait + 1)
     left = maximum(rest - 1, 0)
     due = logical_and(greater_equal(waited, patience), greater(rate, least))
-    return Updates(
+    return Plateau(
         [
             (rate, where(due, cast(maximum(rate * factor, least), rate.dtype), rate)),
             (best, where(better, seen, best)),
             (wait, where(due, 0, waited)),
             (rest, where(due, cooldown, left)),
-        ]
+        ],
+        rate,
+        {"best": best, "wait": wait, "cooldown": rest},
     )

@@ -218,7 +218,9 @@ def test_a_plateau_is_that_of_keras(
         tick(updates, feeds={metric: np.array(value)})
         rates.append(float(optimizer.lr.get_value()))
     assert rates == keras_plateau(metrics, mode, patience, threshold, cooldown, least)
-    assert [r.name.rpartition("/")[2] for r in updates.registers] == ["learning_rate", "best", "wait", "cooldown"]
+    kept = ["best/SGD/learning_rate", "wait/SGD/learning_rate", "cooldown/SGD/learning_rate"]
+    assert [r.name for r in updates.registers] == ["SGD/learning_rate", *kept]
+    assert list(updates.state()) == kept
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""Optimizers by name, and as plain data that can be written down: `serialize`, `deserialize`, `get`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from autograph import ArgumentError, ArgumentTypeError, nearest
+from optimizers.state import Saved
+
+_KNOWN: dict[str, type[Any]] = {}
+
+
+def register(classes: Iterable[type[Any]]) -> None:
+    """Let these be found by their names."""
+    _KNOWN.update({cls.__name__.lower(): cls for cls in classes})
+
+
+def serialize(optimizer: Any) -> dict[str, Any]:
+    """The class's name and the current hyper-parameters, as plain data for `deserialize`."""
+    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The optimizer that `serialize` described. Raises ArgumentError for an unknown class."""
+    name = str(config["class_name"])
+    found = (custom_objects or {}).get(name) or _KNOWN.get(name.lower())
+    if found is None:
+        known = [cls.__name__ for cls in _KNOWN.values()] + list(custom_objects or ())
+        raise ArgumentError(f"optimizer {name!r} is unknown{nearest(name, known)}", fix=f"known: {', '.join(known)}")
+    settings = dict(config.get("config", {}))
+    if "optimizers" in settings:  # those inside a composed one
+        settings["optimizers"] = [deserialize(one, custom_objects) for one in settings["optimizers"]]
+    return found.from_config(settings)
+
+
+def get(identifier: Any) -> Any:
+    """An optimizer from itself, from its name ("adam"), or from the dict of `serialize`.
+
+    Raises ArgumentError for an unknown name, ArgumentTypeError for anything else.
+    """
+    if isinstance(identifier, Saved) and hasattr(identifier, "get_updates"):
+        return identifier
+    if isinstance(identifier, str):
+        return deserialize({"class_name": identifier})
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    raise ArgumentTypeError(f"a {type(identifier).__name__} is no optimizer", fix='pass one, or a name such as "adam"')
