@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from stat import S_ISREG
 from typing import Any, BinaryIO
@@ -23,9 +24,10 @@ from autograph.graph.register import locked, merge
 from autograph.graph.tensor import Variable
 from autograph.graph.writing import set_values
 from autograph.replacing import explained, replace_file
-from autograph.safetensors_format import Entry, bad_name, check_data, encode, foreign, header_size, parse, rooms
+from autograph.safetensors_format import Entry, bad_name, check_data, encode, foreign, header_size, is_ours, parse, rooms
+from autograph.safetensors_of_others import parse_others, widened
 
-__all__ = ["load", "read", "save"]
+__all__ = ["load", "read", "read_safetensors", "save"]
 
 _SHOWN = 200  # unexpected names in one message: a file may have any number of them
 
@@ -86,6 +88,27 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
     with _opened(target) as file:
         entries = _entries(file, target)
         return {entry.name: array for entry, array in zip(entries, _arrays(file, entries, target))}
+
+
+def read_safetensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays by name of a safetensors file that another program wrote; bfloat16 comes as float32.
+
+    Such files have no checksums, so damage to numbers cannot be seen. One of ours is read as `read` does, with them.
+    Raises CheckpointError for any other file, for a header that does not fit its data, and for dtypes that NumPy does not
+    have; OSError.
+    """
+    target = _path(path)
+    with _opened(target) as file:
+        size, header = _header(file, target)
+        try:
+            entries, half = (parse(header, size), set()) if is_ours(header) else parse_others(header, size)
+        except CheckpointError as error:
+            raise _refused(target, error) from None
+        arrays = _arrays(file, entries, target)
+        for i, entry in enumerate(entries):
+            if entry.name in half:
+                arrays[i] = widened(arrays[i])
+        return {entry.name: array for entry, array in zip(entries, arrays)}
 
 
 # names ---------------------------------------------------------------------------------------------------------------
@@ -259,12 +282,14 @@ def _path(path: Any) -> str:
     return found
 
 
-def _opened(path: str) -> BinaryIO:
-    """A regular file, open. Raises OSError with the full path, the working directory and the nearest names."""
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """A regular file, open. An OSError, here or while it is read, has the full path, and what is near if it is missing."""
     try:
         if not S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
             raise CheckpointError(f"{path!r} is no regular file", why="nothing was loaded")
-        return open(path, "rb")
+        with open(path, "rb") as file:
+            yield file
     except OSError as error:
         raise explained(error, path, "load", _nearest_files(path)) from error
 
@@ -282,6 +307,15 @@ def _nearest_files(path: str) -> str:
 
 def _entries(file: BinaryIO, path: str) -> list[Entry]:
     """The tensors of a file, checked down to its length; the file then stands at its data."""
+    size, header = _header(file, path)
+    try:
+        return parse(header, size)
+    except CheckpointError as error:
+        raise _refused(path, error) from None
+
+
+def _header(file: BinaryIO, path: str) -> tuple[int, bytes]:
+    """The size of a file and its header; the file then stands at its data."""
     size = os.fstat(file.fileno()).st_size
     head = file.read(9)
     try:
@@ -292,9 +326,9 @@ def _entries(file: BinaryIO, path: str) -> list[Entry]:
         header = head[8:] + file.read(length - 1)
         if len(header) != length:
             raise CheckpointError("the file became shorter while it was read")
-        return parse(header, size)
     except CheckpointError as error:
         raise _refused(path, error) from None
+    return size, header
 
 
 def _arrays(file: BinaryIO, entries: list[Entry], path: str) -> list[np.ndarray[Any, Any]]:

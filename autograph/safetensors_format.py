@@ -24,13 +24,16 @@ import numpy as np
 from autograph.errors import CheckpointError
 from autograph.tensor_type import CANONICAL, DTYPES, DType
 
-__all__ = ["Entry", "bad_name", "check_data", "encode", "foreign", "header_size", "parse", "rooms"]
+__all__ = [
+    "CODES", "Entry", "NAME_LIMIT", "RANK_LIMIT", "Scanner", "bad_name", "check_data", "encode", "foreign",
+    "header_size", "is_ours", "parse", "rooms",
+]  # fmt: skip
 
 VERSION = "1"
 HEADER_LIMIT = 16 << 20
 _NUMBER_LIMIT = 2**53  # what any JSON reader holds exactly
-_NAME_LIMIT = 1024
-_RANK_LIMIT = 64
+NAME_LIMIT = 1024
+RANK_LIMIT = 64
 _ALIGNMENT = 64
 _ZEROS = b"0" * 64
 _START = b'{"__metadata__":{"format":"autograph","version":"'
@@ -45,7 +48,7 @@ _DTYPE_OF = {code.encode(): DTYPES[name] for name, code in CODES.items()}
 
 
 class Entry(NamedTuple):
-    """A tensor of a file: its name, type and size in bytes, and the checksum of these bytes."""
+    """A tensor of a file: its name, type and size in bytes, and the checksum of these bytes; none in files of others."""
 
     name: str
     dtype: DType
@@ -74,7 +77,7 @@ def bad_name(name: str) -> str:
     if name.startswith("/") or ".." in name.split("/"):
         return "looks like a path to elsewhere"
     try:
-        return f"is longer than {_NAME_LIMIT} bytes" if len(name.encode()) > _NAME_LIMIT else ""
+        return f"is longer than {NAME_LIMIT} bytes" if len(name.encode()) > NAME_LIMIT else ""
     except UnicodeEncodeError:
         return "is no text"
 
@@ -136,7 +139,7 @@ def foreign(head: bytes) -> str:
 def header_size(head: bytes, size: int) -> int:
     """The length of the header of a file of `size` bytes from its first 8. Raises CheckpointError."""
     length = int.from_bytes(head[:8], "little")
-    if size < 8 or length < len(_START):
+    if size < 8 or length < 2:
         raise CheckpointError(f"{size:,} bytes that are no checkpoint of autograph", fix="save writes checkpoints")
     if length > HEADER_LIMIT:
         raise CheckpointError(
@@ -169,13 +172,18 @@ def parse(header: bytes, size: int) -> list[Entry]:
     return entries
 
 
+def is_ours(header: bytes) -> bool:
+    """Whether it begins as `encode` begins."""
+    return header.startswith(_START)
+
+
 def _check_start(header: bytes) -> None:
     """Whether it is a header of ours and of this version."""
-    if not header.startswith(_START):
+    if not is_ours(header):
         if header.startswith(b"{"):
             raise CheckpointError(
                 "no checkpoint of autograph: safetensors of another program, without checksums, or a damaged file",
-                fix="read it with the safetensors package, and pass the arrays to set_values",
+                fix="checkpoint.read_safetensors gives its arrays, unchecked: pass them to set_values",
             )
         raise CheckpointError("no checkpoint of autograph", fix="save writes checkpoints")
     version = header[len(_START) : len(_START) + 8].partition(b'"')[0]
@@ -187,12 +195,61 @@ def _check_start(header: bytes) -> None:
         raise CheckpointError("the header is not as autograph writes it: the file is damaged", fix="use an earlier save")
 
 
-class _Header:
-    """A header, and how far it has been read."""
+class Scanner:
+    """A header, and how far it has been read. What is not as expected raises CheckpointError with its place."""
+
+    whose = "as autograph writes it"
 
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.at = 0
+
+    def sizes(self, name: str) -> tuple[int, ...]:
+        if self.text.startswith(b"]", self.at):
+            return ()
+        found = [self.number()]
+        while self.skip(b","):
+            found.append(self.number())
+            if len(found) > RANK_LIMIT:
+                self.fail(f"the rank of {name!r} is over {RANK_LIMIT}")
+        return tuple(found)
+
+    def bytes_of(self, name: str, shape: tuple[int, ...], itemsize: int) -> int:
+        """How many bytes such a tensor has."""
+        if prod(size or 1 for size in shape) * itemsize > _NUMBER_LIMIT:
+            self.fail(f"the shape of {name!r} is too large")
+        return prod(shape) * itemsize
+
+    def skip(self, token: bytes) -> bool:
+        """Whether `token` comes next; then it is passed over."""
+        found = self.text.startswith(token, self.at)
+        self.at += len(token) * found
+        return found
+
+    def expect(self, token: bytes) -> None:
+        if not self.skip(token):
+            self.fail(f"{token[:40].decode(errors='replace')!r} was expected")
+
+    def number(self) -> int:
+        """A whole number, plainly written."""
+        end = self.at
+        while end < self.at + 17 and self.text[end : end + 1].isdigit():
+            end += 1
+        digits = self.text[self.at : end]
+        if not digits or len(digits) > 16 or (digits[:1] == b"0" and len(digits) > 1) or int(digits) > _NUMBER_LIMIT:
+            self.fail("a whole number of 0 to 2**53 was expected")
+        self.at = end
+        return int(digits)
+
+    def fail(self, what: str) -> NoReturn:
+        raise CheckpointError(
+            f"the header is not {self.whose}, at byte {8 + self.at}: {what}",
+            fix="the file is damaged or made by another program: use an earlier save",
+        )
+
+
+class _Header(Scanner):
+    """A header in the one spelling that `encode` has."""
 
     def entries(self) -> list[Entry]:
         """Everything from the first byte to the last."""
@@ -213,6 +270,8 @@ class _Header:
         for a, b in pairwise(entries):
             if (-a.dtype.itemsize, a.name) >= (-b.dtype.itemsize, b.name):
                 self.fail(f"{b.name!r} comes after {a.name!r}, twice or out of order")
+        if len({entry.name for entry in entries}) < len(entries):
+            self.fail("a name comes twice")
         self.expect(b"}")
         if len(self.text) - self.at >= _ALIGNMENT or (8 + len(self.text)) % _ALIGNMENT:
             self.fail("the header is not padded as it should be")
@@ -233,32 +292,10 @@ class _Header:
         self.expect(b",")
         last = self.number()
         self.expect(b"]}")
-        if prod(size or 1 for size in shape) * dtype.itemsize > _NUMBER_LIMIT:
-            self.fail(f"the shape of {name!r} is too large")
-        size = prod(shape) * dtype.itemsize
+        size = self.bytes_of(name, shape, dtype.itemsize)
         if first != start or last != start + size:
             self.fail(f"{name!r} stands at {first} to {last} in place of {start} to {start + size}")
         return Entry(name, dtype, shape, size, digest)
-
-    def sizes(self, name: str) -> tuple[int, ...]:
-        if self.text.startswith(b"]", self.at):
-            return ()
-        found = [self.number()]
-        while self.skip(b","):
-            found.append(self.number())
-            if len(found) > _RANK_LIMIT:
-                self.fail(f"the rank of {name!r} is over {_RANK_LIMIT}")
-        return tuple(found)
-
-    def skip(self, token: bytes) -> bool:
-        """Whether `token` comes next; then it is passed over."""
-        found = self.text.startswith(token, self.at)
-        self.at += len(token) * found
-        return found
-
-    def expect(self, token: bytes) -> None:
-        if not self.skip(token):
-            self.fail(f"{token[:40].decode(errors='replace')!r} was expected")
 
     def digest(self) -> bytes:
         digits = self.text[self.at : self.at + 64]
@@ -268,7 +305,7 @@ class _Header:
         return digits
 
     def name(self) -> str:
-        end = self.text.find(b'"', self.at, self.at + _NAME_LIMIT + 1)
+        end = self.text.find(b'"', self.at, self.at + NAME_LIMIT + 1)
         try:
             name = self.text[self.at : end].decode() if end >= 0 else ""
         except UnicodeDecodeError:
@@ -279,28 +316,11 @@ class _Header:
         self.at = end
         return name
 
-    def number(self) -> int:
-        """A whole number, plainly written."""
-        end = self.at
-        while end < self.at + 17 and self.text[end : end + 1].isdigit():
-            end += 1
-        digits = self.text[self.at : end]
-        if not digits or len(digits) > 16 or (digits[:1] == b"0" and len(digits) > 1) or int(digits) > _NUMBER_LIMIT:
-            self.fail("a whole number of 0 to 2**53 was expected")
-        self.at = end
-        return int(digits)
-
-    def fail(self, what: str) -> NoReturn:
-        raise CheckpointError(
-            f"the header is not as autograph writes it, at byte {8 + self.at}: {what}",
-            fix="the file is damaged or made by another program: use an earlier save",
-        )
-
 
 def check_data(entry: Entry, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The array read for an entry, of this machine's byte order. Raises CheckpointError where its bytes are damaged."""
     raw = array.reshape(-1).view(np.uint8)
-    if checksum(raw.data) != entry.digest:
+    if entry.digest and checksum(raw.data) != entry.digest:
         raise CheckpointError(f"{entry.name!r}: the checksum differs, so the file is damaged", fix="use an earlier save")
     if entry.dtype.kind == "b" and raw.size and raw.max() > 1:
         raise CheckpointError(f"{entry.name!r}: a truth value that is neither 0 nor 1", fix="use an earlier save")

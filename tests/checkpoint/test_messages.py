@@ -74,6 +74,25 @@ def test_a_failed_save_says_what_the_path_still_holds(tmp_path: Path, monkeypatc
     assert (tmp_path / "m.ckpt").read_bytes() == whole
 
 
+def test_a_disk_that_fails_while_a_file_is_read_is_told_with_its_path_and_nothing_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registers = model()
+    saved(tmp_path, registers, "m.ckpt")
+    before = bits(registers)
+
+    def broken(*_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(checkpoint, "check_data", broken)  # when most of it was read
+    for work in (lambda: checkpoint.load(tmp_path / "m.ckpt", registers), lambda: checkpoint.read(tmp_path / "m.ckpt")):
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            work()
+        assert caught.value.errno == 5
+        says(caught.value, f"load {str(tmp_path / 'm.ckpt')!r}")
+    assert bits(registers) == before
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_a_folder_without_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

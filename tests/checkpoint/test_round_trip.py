@@ -43,18 +43,6 @@ def test_the_layout_is_that_of_safetensors(tmp_path: Path) -> None:
     assert sum(array.nbytes for array in checkpoint.read(tmp_path / "old.ckpt").values()) == len(data)
 
 
-@pytest.mark.parametrize("names", ["every dtype", "nothing", "unusual names"])
-def test_the_safetensors_package_reads_it(tmp_path: Path, names: str) -> None:
-    package = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
-    odd = {f"{n} {{}}[]:,'é漢🙂": ag.variable([1.0 * i]) for i, n in enumerate("abc")}
-    registers = {"every dtype": state(4), "nothing": {}, "unusual names": odd}[names]
-    checkpoint.save(tmp_path / "a.safetensors", registers)
-    found = package.load_file(tmp_path / "a.safetensors")
-    assert {name: array.tobytes() for name, array in found.items()} == bits(registers)
-    assert all(found[n].shape == v.shape and found[n].dtype == v.dtype for n, v in registers.items())
-    assert checkpoint.load(tmp_path / "a.safetensors", registers) == []
-
-
 def test_names_come_from_variables_and_from_dicts(tmp_path: Path) -> None:
     w, b, u = ag.variable([1.0], name="w"), ag.variable([2.0], name="b"), ag.variable([3.0])
     cases: list[tuple[Any, list[str]]] = [
