@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -93,8 +95,8 @@ class Shim:
 
     CALLS = ("open", "write", "fsync", "close", "replace", "unlink", "listdir", "kill", "stat", "urandom", "getpid")
 
-    def __init__(self, nth: int, failure: Callable[[], BaseException] | None, short: int = 0) -> None:
-        self.nth, self.failure, self.short = nth, failure, short
+    def __init__(self, nth: int, failure: Callable[[], BaseException] | None, short: int = 0, lasting: bool = False) -> None:
+        self.nth, self.failure, self.short, self.lasting = nth, failure, short, lasting
         self.log: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -104,7 +106,7 @@ class Shim:
 
         def call(*arguments: Any) -> Any:
             self.log.append(name)
-            if len(self.log) == self.nth and self.failure:
+            if self.failure and (len(self.log) == self.nth or (self.lasting and len(self.log) > self.nth)):
                 if name == "close":
                     real(*arguments)
                 raise self.failure()
@@ -162,6 +164,45 @@ def test_every_system_call_may_fail(
             assert str(path) in str(failed)
         left = set(os.listdir(tmp_path)) - {"m.ckpt", stale}
         assert not left, (where, left)
+    assert nth > 12
+
+
+def test_no_system_call_is_forgotten() -> None:
+    tree = ast.parse(Path(replacing.__file__).read_text(encoding="utf-8"))
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    harmless = {"os.strerror", "os.uname"}
+    assert {name for name in called if re.fullmatch(r"os\.\w+", name)} - harmless == {f"os.{name}" for name in Shim.CALLS}
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_disk_that_fails_for_good_leaves_the_old_file_and_is_tidied_up_by_the_next_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bool
+) -> None:
+    path, w = tmp_path / "m.ckpt", ag.variable(np.zeros(300), name="w")
+    for nth in range(1, 40):
+        path.unlink(missing_ok=True)
+        if old:
+            w.set_value(np.full(300, 1.0))
+            checkpoint.save(path, w)
+        before = path.read_bytes() if old else None
+        w.set_value(np.full(300, 2.0))
+        shim = Shim(nth, lambda: OSError(errno.EIO, "the disk is gone"), short=700, lasting=True)
+        monkeypatch.setattr(replacing, "os", shim)
+        failed = None
+        try:
+            checkpoint.save(path, w)
+        except OSError as error:
+            failed = error
+        monkeypatch.setattr(replacing, "os", os)
+        now = path.read_bytes() if path.exists() else None
+        if now != before:
+            assert "replace" in shim.log[: nth - 1] and checkpoint.read(path)["w"].tolist() == [2.0] * 300
+        assert failed is None or ("the disk is gone" in str(failed) and str(path) in str(failed))
+        assert len(set(os.listdir(tmp_path)) - {"m.ckpt"}) <= 1
+        checkpoint.save(path, w)
+        assert os.listdir(tmp_path) == ["m.ckpt"]
+        if len(shim.log) < nth:
+            break
     assert nth > 12
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,7 +18,8 @@ import pytest
 
 import autograph as ag
 from autograph import checkpoint
-from optimizers import Adam
+from autograph.graph import register
+from optimizers import SGD, Adam
 from tests.checkpoint.files import bits, parts, saved, state
 
 
@@ -115,35 +121,72 @@ def test_a_long_name_of_a_file_is_no_obstacle(tmp_path: Path) -> None:
         assert checkpoint.load(tmp_path / name, w) == []
 
 
+@pytest.fixture
+def many_switches() -> Iterator[None]:
+    """Threads give way to each other as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """This thread gives way to others at every step of taking a snapshot; who forgets to hold the lock then is seen."""
+
+    def step(frame: FrameType, event: str, argument: object) -> Any:
+        code = frame.f_code
+        if code.co_filename == register.__file__ or code.co_name in ("_snapshot", "<lambda>", "<dictcomp>"):
+            frame.f_trace_opcodes = True
+            time.sleep(1e-5)
+            return step
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.usefixtures("many_switches")
 def test_a_save_while_threads_train_is_of_one_tick(tmp_path: Path) -> None:
-    registers = {f"w{i}": ag.variable(np.zeros(2000 + i), "float64", f"w{i}") for i in range(5)}
-    ticks = [ag.function([], None, [(w, w + 1.0) for w in registers.values()]) for _ in range(3)]
+    params = [ag.variable(np.zeros(2000 + i), "float64", f"w{i}") for i in range(5)]
+    sgd = SGD(1.0)
+    updates = sgd.get_updates([np.full(p.get_value().shape, -1.0) for p in params], params)  # each step adds 1
+    ticks = [ag.function([], None, updates) for _ in range(3)]
+    registers = {"model": params, "sgd": sgd}
     done = threading.Event()
 
     def train(f: Any) -> None:
         while not done.is_set():
             f()
 
+    def of_one_tick(arrays: dict[str, Any]) -> set[float]:
+        values = {float(x) for name, a in arrays.items() if "/w" in name or "iterations" in name for x in np.unique(a)}
+        assert len(values) == 1, values
+        return values
+
     threads = [threading.Thread(target=train, args=(f,)) for f in ticks]
     for thread in threads:
         thread.start()
-    seen = set()
+    seen: set[float] = set()
     try:
         for i in range(400):
-            checkpoint.save(tmp_path / "a", registers)
-            values = {float(x) for array in checkpoint.read(tmp_path / "a").values() for x in np.unique(array)}
-            assert len(values) == 1
-            seen |= values
+            with unhurried():
+                checkpoint.save(tmp_path / "a", registers)
+            seen |= of_one_tick(checkpoint.read(tmp_path / "a"))
             if i % 2:
                 checkpoint.load(tmp_path / "a", registers)
-            if i >= 20 and len(seen) > 3:
+            if i >= 5 and len(seen) > 3:
                 break
     finally:
         done.set()
         for thread in threads:
             thread.join()
     assert len(seen) > 3
-    assert len({float(x) for w in registers.values() for x in np.unique(w.get_value())}) == 1
+    of_one_tick({f"model/{p.name}": p.get_value() for p in params} | {"iterations": sgd.iterations.get_value()})
 
 
 def test_threads_that_save_to_one_path_leave_one_whole_file(tmp_path: Path) -> None:
