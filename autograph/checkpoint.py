@@ -24,7 +24,7 @@ from autograph.graph.register import locked, merge
 from autograph.graph.tensor import Variable
 from autograph.graph.writing import set_values
 from autograph.replacing import explained, replace_file
-from autograph.safetensors_format import Entry, bad_name, check_data, encode, foreign, header_size, is_ours, parse, rooms
+from autograph.safetensors_format import Entry, bad_name, encode, fault_of, foreign, header_size, is_ours, parse, rooms
 from autograph.safetensors_of_others import parse_others, widened
 
 __all__ = ["load", "read", "read_safetensors", "save"]
@@ -71,9 +71,7 @@ def load(path: str | os.PathLike[str], what: Any, strict: bool = True) -> list[s
         entries = _entries(file, target)
         tensors = {entry.name: entry for entry in entries}
         problems, unfit = _differences(registers, tensors)
-        if problems and strict:
-            raise _told(target, problems)
-        arrays = dict(zip(tensors, _arrays(file, entries, target)))
+        arrays = dict(zip(tensors, _arrays(file, entries, target, problems if strict else ())))
     refusals = _refusals(registers, arrays, unfit)
     problems += refusals.values()
     if problems and strict:
@@ -331,17 +329,21 @@ def _header(file: BinaryIO, path: str) -> tuple[int, bytes]:
     return size, header
 
 
-def _arrays(file: BinaryIO, entries: list[Entry], path: str) -> list[np.ndarray[Any, Any]]:
-    """The data of a checked header."""
-    found = rooms(entries)
-    try:
-        for i, entry in enumerate(entries):
-            room = found[i].reshape(-1).view(np.uint8)
-            if file.readinto(room.data) != entry.size:  # type: ignore[attr-defined]  # BinaryIO is older than readinto
-                raise CheckpointError("the file became shorter while it was read")
-            found[i] = check_data(entry, found[i])
-    except CheckpointError as error:
-        raise _refused(path, error) from None
+def _arrays(
+    file: BinaryIO, entries: list[Entry], path: str, problems: Iterable[str] = ()
+) -> list[np.ndarray[Any, Any]]:
+    """The data of a checked header. Raises CheckpointError naming every damaged tensor, and other problems there are."""
+    found, damage = rooms(entries), []
+    for i, entry in enumerate(entries):
+        room = found[i].reshape(-1).view(np.uint8)
+        if file.readinto(room.data) != entry.size:  # type: ignore[attr-defined]  # BinaryIO is older than readinto
+            raise _refused(path, CheckpointError("the file became shorter while it was read"))
+        fault = fault_of(entry, found[i])
+        damage += [f"{entry.name!r}: {fault}"] if fault else []
+        found[i] = found[i].astype(entry.dtype, copy=False)
+    if damage:
+        told = [*damage[:_SHOWN], *problems] if len(damage) <= _SHOWN else [*damage[:_SHOWN], "and more", *problems]
+        raise _refused(path, CheckpointError("; ".join(told), fix="the file is damaged: use an earlier save"))
     return found
 
 

@@ -25,7 +25,7 @@ from autograph.errors import CheckpointError
 from autograph.tensor_type import CANONICAL, DTYPES, DType
 
 __all__ = [
-    "CODES", "Entry", "NAME_LIMIT", "RANK_LIMIT", "Scanner", "bad_name", "check_data", "encode", "foreign",
+    "CODES", "Entry", "NAME_LIMIT", "RANK_LIMIT", "Scanner", "bad_name", "encode", "fault_of", "foreign",
     "header_size", "is_ours", "parse", "rooms",
 ]  # fmt: skip
 
@@ -317,14 +317,14 @@ class _Header(Scanner):
         return name
 
 
-def check_data(entry: Entry, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The array read for an entry, of this machine's byte order. Raises CheckpointError where its bytes are damaged."""
+def fault_of(entry: Entry, array: np.ndarray[Any, Any]) -> str:
+    """What is wrong with the bytes read for an entry, or nothing."""
     raw = array.reshape(-1).view(np.uint8)
     if entry.digest and checksum(raw.data) != entry.digest:
-        raise CheckpointError(f"{entry.name!r}: the checksum differs, so the file is damaged", fix="use an earlier save")
+        return "the checksum differs, so the file is damaged"
     if entry.dtype.kind == "b" and raw.size and raw.max() > 1:
-        raise CheckpointError(f"{entry.name!r}: a truth value that is neither 0 nor 1", fix="use an earlier save")
-    return array.astype(entry.dtype, copy=False)
+        return "a truth value that is neither 0 nor 1"
+    return ""
 
 
 def rooms(entries: Iterable[Entry]) -> list[np.ndarray[Any, Any]]:

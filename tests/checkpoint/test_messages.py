@@ -15,7 +15,7 @@ import pytest
 
 import autograph as ag
 from autograph import checkpoint
-from optimizers import Adam
+from optimizers import SGD, Adam
 from tests.checkpoint.files import bits, parts, saved, sealed
 
 Make = Callable[[Path, Path], object]
@@ -84,7 +84,7 @@ def test_a_disk_that_fails_while_a_file_is_read_is_told_with_its_path_and_nothin
     def broken(*_: object) -> int:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(checkpoint, "check_data", broken)  # when most of it was read
+    monkeypatch.setattr(checkpoint, "fault_of", broken)  # when most of it was read
     for work in (lambda: checkpoint.load(tmp_path / "m.ckpt", registers), lambda: checkpoint.read(tmp_path / "m.ckpt")):
         with pytest.raises(OSError, match="Input/output error") as caught:
             work()
@@ -183,6 +183,29 @@ def test_a_damaged_tensor_is_named(tmp_path: Path) -> None:
     with pytest.raises(ag.CheckpointError, match="checksum of the header differs"):
         checkpoint.load(tmp_path / "m.ckpt", registers)
     assert bits(registers) == before
+
+
+def test_every_damaged_tensor_is_named_beside_what_does_not_fit(tmp_path: Path) -> None:
+    registers = model()
+    whole = bytearray(saved(tmp_path, registers))
+    whole[-1] ^= 1  # of dense/kernel
+    whole[-30] ^= 1  # of dense/bias
+    (tmp_path / "m.ckpt").write_bytes(whole)
+    here = registers | {"dense/more": ag.variable([0.0])}
+    with pytest.raises(ag.CheckpointError) as caught:
+        checkpoint.load(tmp_path / "m.ckpt", here)
+    says(caught.value, "'dense/kernel': the checksum differs · 'dense/bias': the checksum differs · missing 'dense/more'")
+    assert "'n'" not in str(caught.value)
+
+
+def test_numbers_that_are_refused_are_told_beside_what_does_not_fit(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a", {"momentum": ag.variable(0.5, "float64"), "more": ag.variable(1.0)})
+    w, sgd = ag.variable([1.0], name="w"), SGD()
+    sgd.get_updates(ag.reduce_sum(w), [w])
+    with pytest.raises(ag.CheckpointError) as caught:
+        checkpoint.load(tmp_path / "a", {"momentum": sgd.momentum, "w": w})
+    says(caught.value, "missing 'w' · unexpected 'more' · built without this term · nothing was loaded")
+    assert sgd.momentum.get_value() == 0.0
 
 
 def test_newer_formats_and_large_headers_are_told_apart_from_damage(tmp_path: Path) -> None:
