@@ -194,7 +194,8 @@ def test_a_configuration_that_none_gave_is_refused() -> None:
 def test_every_rule_is_shown_as_mathematics_with_its_current_numbers(rule: Make) -> None:
     optimizer = rule(lr=0.25, name="mine")
     params = [variable(np.ones((2, 2)), "float64", name=name) for name in ("w", "u")]
-    step = function([], updates=optimizer.get_updates([p * 1.0 for p in params], params))
+    loss = reduce_sum(square(params[0])) + reduce_sum(square(params[1]))
+    step = function([], updates=optimizer.get_updates(loss, params))
     step()
     optimizer.lr = 0.125
     before = {name: value.tobytes() for name, value in optimizer.state().items()}
@@ -213,6 +214,7 @@ def test_every_rule_is_shown_as_mathematics_with_its_current_numbers(rule: Make)
     assert {name: value.tobytes() for name, value in optimizer.state().items()} == before, "looking changes nothing"
     numbers = {f"mine/{name}" for name, value in optimizer._settings.items() if isinstance(value, Variable)}
     named = numbers | {f"{slot}/{p.name}" for slot in slots for p in params} | {"mine/iterations"}
+    named |= {"mine/random"} if optimizer.random is not None else set()
     assert set(optimizer.state()) == named | {f"mine/{name}" for name in optimizer._clocks[0].shared}
 
 
