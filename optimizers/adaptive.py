@@ -60,7 +60,8 @@ class Adagrad(_Counterless):
         a ← a + g²
         p ← p − η·g/(√a + ε)
 
-    a starts at zeros; optax and Keras 3 start it at 0.1 and write √(a + ε). `epsilon=None` is `autograph.epsilon()`.
+    a starts at zeros; optax and Keras 3 start it at 0.1 and write √(a + ε). `epsilon=None` is `autograph.epsilon()`. A
+    row-sparse gradient moves its rows, and costs what they cost.
     """
 
     learning_rate = rate(0.01)

@@ -18,7 +18,8 @@ class SGD(Optimizer):
         m ← μ·m − η·g
         p ← p + m               nesterov:  p ← p + μ·m − η·g,  with the new m
 
-    With μ = 0, the default, p ← p − η·g and nothing is remembered; μ is then fixed once updates exist.
+    With μ = 0, the default, p ← p − η·g and nothing is remembered; μ is then fixed once updates exist. A row-sparse
+    gradient then moves its rows, and costs what they cost.
     """
 
     learning_rate = rate(0.01)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from autograph.tools import bench
-from autograph.tools.bench import child, contest, mlp, report, timing, updates
+from autograph.tools.bench import child, contest, embeddings, mlp, report, timing, updates
 from autograph.tools.bench.contest import Competitor, Mismatch, Row
 from autograph.tools.bench.problems import MANY_PARAMETERS, ROTATION, network, problem
 
@@ -174,3 +174,12 @@ def test_wrong_arguments_end_with_usage(wrong: list[str], capsys: pytest.Capture
     with pytest.raises(SystemExit, match="2"):
         bench.main(wrong)
     assert "usage: python -m autograph bench" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_steps_of_a_few_rows_are_compared_in_a_table() -> None:
+    text = embeddings.embedding_table(2, 0.02, size=1000, width=4, rows=8)
+    assert text.startswith("### 8 rows of a table of 1,000 × 4")
+    rows = [line.split("|")[1:-1] for line in text.splitlines()[4:7]]
+    assert [row[0].strip() for row in rows] == list(embeddings.RULES)
+    assert all(float(row[1]) > 0 and float(row[3]) > 0 for row in rows)

@@ -25,11 +25,11 @@ def race_table(title: str, rows: Sequence[Row]) -> str:
     cells = [
         (
             row.competitor,
-            _number(row.median_us),
-            _number(row.min_us),
+            number(row.median_us),
+            number(row.min_us),
             "–" if row.ratio is None else f"{row.ratio:.2f}",
-            _number(row.build_ms),
-            _number(row.import_ms),
+            number(row.build_ms),
+            number(row.import_ms),
             f"{row.peak_mb:.0f}",
         )
         for row in rows
@@ -39,7 +39,7 @@ def race_table(title: str, rows: Sequence[Row]) -> str:
 
 def cost_table(title: str, costs: Sequence[tuple[str, float, str]]) -> str:
     """One line for each cost: what, how much, its unit."""
-    return f"### {title}\n\n{table(('what', 'cost'), [(what, f'{_number(n)} {unit}') for what, n, unit in costs])}\n"
+    return f"### {title}\n\n{table(('what', 'cost'), [(what, f'{number(n)} {unit}') for what, n, unit in costs])}\n"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -60,7 +60,7 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [cells[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))]
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 

@@ -1,4 +1,4 @@
-"""`bench updates`: Adam on many small parameters, and what it costs to call, to build and to import our functions."""
+"""`bench updates`: Adam on many small parameters, what our functions cost, and steps of a few rows of a large table."""
 
 import importlib
 import sys
@@ -36,6 +36,8 @@ def run(options: Namespace) -> int:
         # Loaded by name, for it loads the engine, which someone may have asked to leave out.
         costs = importlib.import_module(f"{__package__}.costs").all_costs(options.rounds, options.seconds)
         print(cost_table("What our functions cost", costs))
+        embeddings = importlib.import_module(f"{__package__}.embeddings")
+        print(embeddings.embedding_table(options.rounds, options.seconds))
     if options.json:
         named = {cost.what: [cost.amount, cost.unit] for cost in costs}
         write_json(options.json, {"conditions": conditions(options.rounds), "costs": named}, {MANY_PARAMETERS: rows})
