@@ -214,7 +214,7 @@ def test_every_rule_is_shown_as_mathematics_with_its_current_numbers(rule: Make)
     assert {name: value.tobytes() for name, value in optimizer.state().items()} == before, "looking changes nothing"
     numbers = {f"mine/{name}" for name, value in optimizer._settings.items() if isinstance(value, Variable)}
     named = numbers | {f"{slot}/{p.name}" for slot in slots for p in params} | {"mine/iterations"}
-    named |= {"mine/random"} if optimizer.random is not None else set()
+    named |= {"mine/random"} if optimizer._random is not None else set()
     assert set(optimizer.state()) == named | {f"mine/{name}" for name in optimizer._clocks[0].shared}
 
 
