@@ -26,7 +26,6 @@ from autograph.graph.tensor import Placeholder, Tensor, Variable, as_tensor, che
 from autograph.graph.update import check_updates
 from autograph.graph.updates import Update, Updates, as_updates
 from autograph.graph.writing import set_values
-from autograph.ops.guard import hold
 from autograph.passes.pipeline import FINISH, simplify
 from autograph.program.cache import Cache
 from autograph.program.lower import Tick, lower, split_guards
@@ -34,6 +33,7 @@ from autograph.signature import check_givens, check_inputs, check_used, choice, 
 from autograph.structure import flatten, is_nested
 from autograph.tensor_type import TensorType, show_shape
 
+_TWINS = "registers of autograph"  # where a memo of `deepcopy` keeps them
 _ON_NONFINITE = ("apply", "raise", "skip")
 _SKIPS = 100  # refused ticks in a row that `on_nonfinite="skip"` puts up with
 _ON_UNUSED = ("raise", "warn", "ignore")
@@ -318,11 +318,13 @@ class Function:
                 raise ArgumentError(f"{self.name!r} neither reads nor writes {getattr(old, 'name', old)!r}, a key of `swap`")
             if old.type != new.type:
                 raise ArgumentError(f"{old.name!r} is {old.type}, its replacement {new.name!r} {new.type}")
-        roots = substitute(self.tick.roots, swap)
-        tick = self.tick.with_roots(roots)
-        registers = tuple(swap.get(r, r) for r in tick.registers)
-        values = substitute([u.value for u in self.updates], swap)
-        updates = Updates(Update(swap.get(u.variable, u.variable), v) for u, v in zip(self.updates, values, strict=True))
+        registers, labels = self.tick.registers, self.updates.labels
+        parts = [*self.tick.roots, *registers, *(u.value for u in self.updates), *labels]
+        moved = iter(substitute(parts, swap))
+        tick = self.tick.with_roots([next(moved) for _ in self.tick.roots])
+        registers = tuple(next(moved) for _ in registers)  # type: ignore[misc]  # a register for a register
+        updates = Updates([Update(register, next(moved)) for register in registers])
+        updates.labels.update(zip(moved, labels.values(), strict=True))
         check_updates(updates)
         tick = Tick(tick.inputs, tick.outputs, registers, tick.values, tick.guards)
         return Function(tick, self._output_count, self._inputs, self._build_outputs, self._bare, updates,
@@ -359,17 +361,25 @@ class Function:
         return f"<code>{escaped(repr(self))}</code>{self.updates._repr_html_()}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The flat form: a copy, in this process or another, owns registers of its own with the values of now."""
-        parts = [*self.tick.inputs, *self.tick.roots, *self.tick.registers]
+        """The flat form: a copy, in this process or another, owns registers of its own with the values of now.
+
+        What is pickled or deep-copied in one object shares registers as before. A pickle reads them one by one, so no
+        other thread should tick meanwhile; a deep copy reads all of a function between two ticks.
+        """
+        tick, values = self.tick, [u.value for u in self.updates]
+        shown = set(ancestors([*values, *tick.registers]))
+        labels = {tensor: label for tensor, label in self.updates.labels.items() if tensor in shown}
+        parts = [*tick.inputs, *tick.roots, *tick.registers, *values, *labels]
         settings = (self._output_count, self._bare, self.name, self.executor.name, self.on_nonfinite)
-        shape = (len(self.tick.outputs), [guard is not None for guard in self.tick.guards])
+        shape = (len(tick.outputs), [guard is not None for guard in tick.guards], list(labels.values()))
         inputs = _numbered(self._inputs)
         outputs = None if self._build_outputs is None else self._build_outputs(iter(range(self._output_count)))
         return _rebuilt, (flat.flattened(parts), settings, shape, inputs, outputs)
 
-    def __deepcopy__(self, memo: Any) -> Function:
-        rebuild, parts = self.__reduce__()  # which are copies already
-        return rebuild(*parts)  # type: ignore[no-any-return]  # it gives a Function
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Function:
+        twins = memo.setdefault(_TWINS, {})  # functions that are copied together share the copies of registers
+        flat.twins(self.registers, twins, self.state())
+        return self.copy({v: twins[v] for v in self.registers})
 
 
 def _numbered(structure: Any) -> Any:
@@ -381,17 +391,17 @@ def _numbered(structure: Any) -> Any:
 def _rebuilt(data: Any, settings: Any, shape: Any, inputs: Any, outputs: Any) -> Function:
     """A function from its flat form."""
     output_count, bare, name, executor, on_nonfinite = settings
-    tick_outputs, guarded = shape
+    tick_outputs, guarded, labels = shape
     tensors = iter(flat.expanded(data))
     leaves, build_inputs = flatten(inputs)
     placeholders = tuple(next(tensors) for _ in leaves)
     found = tuple(next(tensors) for _ in range(tick_outputs))
     values = tuple(next(tensors) for _ in guarded)
     guards = tuple(next(tensors) if has else None for has in guarded)
-    registers: tuple[Any, ...] = tuple(tensors)
+    registers: tuple[Any, ...] = tuple(next(tensors) for _ in guarded)
     tick = Tick(placeholders, found, registers, values, guards)  # type: ignore[arg-type]  # as they were flattened
-    held = [v if g is None else hold(g, v, r) for r, v, g in zip(registers, values, guards, strict=True)]
-    updates = Updates(map(Update, registers, held))
+    updates = Updates([Update(register, next(tensors)) for register in registers])
+    updates.labels.update(zip(tensors, labels, strict=True))
     build_outputs = None if outputs is None else flatten(outputs)[1]
     return Function(tick, output_count, build_inputs(iter(placeholders)), build_outputs, bare, updates, name, executor,
                     on_nonfinite)  # fmt: skip
