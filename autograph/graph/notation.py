@@ -33,7 +33,7 @@ FORMS: dict[str, Notation] = {
     "add": _PLUS,
     "subtract": Notation("{0} − {1}", "{0} - {1}", SUM, (SUM, PRODUCT)),
     "multiply": _TIMES,
-    **dict.fromkeys(("mul_no_nan", "chain", "chain_twice"), _TIMES),
+    **dict.fromkeys(("mul_no_nan", "times_slope", "times_cotangent"), _TIMES),
     "divide": _OVER,
     "div_no_nan": _OVER,
     "negative": Notation("−{0}", "-{0}", SUM, (PRODUCT,)),

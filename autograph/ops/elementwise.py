@@ -36,8 +36,8 @@ _LN2, _LN10 = math.log(2), math.log(10)
 # Rules may name what stands below them; these lines tell type checkers of it.
 sign: Callable[..., Tensor]
 mul_no_nan: Callable[..., Tensor]
-chain: Callable[..., Tensor]
-chain_twice: Callable[..., Tensor]
+times_slope: Callable[..., Tensor]
+times_cotangent: Callable[..., Tensor]
 div_no_nan: Callable[..., Tensor]
 cos: Callable[..., Tensor]
 cosh: Callable[..., Tensor]
@@ -67,12 +67,12 @@ sign     = elementwise("sign", "-1, 0 or 1", infer=_numbers, vjp=lambda g, y, x:
 
 mul_no_nan = elementwise("mul_no_nan", "a · b, and 0 wherever a is 0, even if b is infinite or NaN", inputs="a b",
                          eval=lambda xp, a, b: xp.where(a == 0, 0, a * b),
-                         vjp=lambda g, y, a, b: (mul_no_nan(g, b), chain_twice(g, a)))
-chain       = elementwise("chain", "g · d, where g is a cotangent and d a slope", inputs="g d",
-                          eval=lambda xp, g, d: g * d, vjp=lambda u, y, g, d: (product(u, d), chain_twice(u, g)))
-chain_twice = elementwise("chain_twice", "u · g of two cotangents: 0 wherever either is 0, even if the other is infinite or NaN",
-                          inputs="u g", eval=lambda xp, u, g: xp.where(xp.logical_or(u == 0, g == 0), 0, u * g),
-                          vjp=lambda w, y, u, g: (chain_twice(w, g), chain_twice(w, u)))
+                         vjp=lambda g, y, a, b: (mul_no_nan(g, b), times_cotangent(g, a)))
+times_slope = elementwise("times_slope", "g · d, where g is a cotangent and d a slope", inputs="g d",
+                          eval=lambda xp, g, d: g * d, vjp=lambda u, y, g, d: (product(u, d), times_cotangent(u, g)))
+times_cotangent = elementwise("times_cotangent", "u · g of two cotangents: 0 wherever either is 0, whatever the other is",
+                              inputs="u g", eval=lambda xp, u, g: xp.where(xp.logical_or(u == 0, g == 0), 0, u * g),
+                              vjp=lambda w, y, u, g: (times_cotangent(w, g), times_cotangent(w, u)))
 div_no_nan = elementwise("div_no_nan", "a / b, and 0 wherever b is 0; integers give floatx", inputs="a b",
                          operands=floating, eval=lambda xp, a, b: xp.where(b == 0, 0, a / b),
                          vjp=lambda g, y, a, b: (mul_no_nan(g, div_no_nan(1, b)), mul_no_nan(g, div_no_nan(y, -b))))
@@ -86,12 +86,12 @@ mod          = singular("mod", "a - b·⌊a / b⌋, with the sign of b; for inte
 
 def product(g: Tensor, d: Tensor) -> Tensor:
     """g·d for a rule, and 0 wherever g is 0: plainly, unless d may be infinite."""
-    return chain(g, d) if stays_finite(d) else mul_no_nan(g, d)
+    return times_slope(g, d) if stays_finite(d) else mul_no_nan(g, d)
 
 
 def scaled(g: Tensor, d: Tensor, x: Tensor) -> Tensor:
     """g·d for a rule whose d is finite wherever x is, and 0 wherever g is 0: plainly, unless x may be infinite."""
-    return chain(g, d) if stays_finite(x) else mul_no_nan(g, d)
+    return times_slope(g, d) if stays_finite(x) else mul_no_nan(g, d)
 
 
 # powers and exponentials ---------------------------------------------------------------------------------------------

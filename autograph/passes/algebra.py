@@ -87,7 +87,7 @@ def gathered_factors(tensor: Tensor) -> Tensor | None:
     return None
 
 
-@algebra.on("chain")
+@algebra.on("times_slope")
 def chained(tensor: Tensor) -> Tensor:
     """Which factor is the cotangent matters to gradients alone."""
     return _plain_product(tensor, tensor.inputs)
@@ -98,9 +98,9 @@ def _plain_product(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     return Tensor(op_named("multiply"), inputs, {}, tensor.type, tensor.given_name, tensor.origin)
 
 
-@algebra.on("mul_no_nan", "chain_twice", reads=("constant",))
+@algebra.on("mul_no_nan", "times_cotangent", reads=("constant",))
 def factor_never_zero(tensor: Tensor) -> Tensor | None:
-    """mul_no_nan(g, d) → g·d where g is a constant without zeros; chain_twice, where either is, and finite."""
+    """mul_no_nan(g, d) → g·d where g is a constant without zeros; times_cotangent, where either is, and finite."""
     for g in tensor.inputs[: 1 if tensor.op.name == "mul_no_nan" else 2]:
         if isinstance(g, Constant) and g.value.size and bool(np.all(g.value != 0) & np.all(np.isfinite(g.value))):
             return multiply(*tensor.inputs)
@@ -214,11 +214,11 @@ def stretch_late(roots: Sequence[Tensor]) -> list[Tensor]:
     return [done[root] for root in roots]
 
 
-_MASKED = {"mul_no_nan": 1, "chain_twice": 0}  # from which factor on they must be finite for the mask to go
+_MASKED = {"mul_no_nan": 1, "times_cotangent": 0}  # from which factor on they must be finite for the mask to go
 
 
 def drop_masks(roots: Sequence[Tensor]) -> list[Tensor]:
-    """mul_no_nan(g, d) → g·d wherever d is proved finite: the divisor is a sum of eˣ, or has + ε; chain_twice, if both are."""
+    """mul_no_nan(g, d) → g·d wherever d is proved finite: the divisor is a sum of eˣ, or has + ε; of two cotangents, both."""
     order = ancestors(roots)
     if not any(tensor.op.name in _MASKED for tensor in order):
         return list(roots)

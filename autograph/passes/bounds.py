@@ -110,7 +110,7 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "add": lambda a, b: (a[0] + b[0], a[1] + b[1]),
     "subtract": lambda a, b: (a[0] - b[1], a[1] - b[0]),
     "multiply": _product,
-    **dict.fromkeys(("mul_no_nan", "chain", "chain_twice"), _product),
+    **dict.fromkeys(("mul_no_nan", "times_slope", "times_cotangent"), _product),
     "divide": _quotient,
     "negative": lambda x: (-x[1], -x[0]),
     "exp": lambda x: (_exp(x[0]), _exp(x[1])),

@@ -149,7 +149,7 @@ ARITHMETIC = (
     unary(E.abs, by_element(math.fabs), "abs", away_from=(0,)),
     unary(E.sign, by_element(lambda x: (x > 0) - (x < 0)), "sign", away_from=(0,), bad=refuses_booleans(E.sign, 1)),
     *(binary(product, by_element(operator.mul), "multiply", analytic=True)
-      for product in (E.mul_no_nan, E.chain, E.chain_twice)),
+      for product in (E.mul_no_nan, E.times_slope, E.times_cotangent)),
     binary(E.div_no_nan, by_element(operator.truediv), "divide", away_from=(0,), analytic=True),
     also(
         binary(E.floor_divide, by_element(operator.floordiv), None, (2.1, 2.5), (0.85, 0.95),
