@@ -16,6 +16,7 @@ from autograph.config import (
     set_floatx,
     set_image_data_format,
 )
+from autograph.control import iterate
 from autograph.derivatives import hessian, hessian_vector_product, jacobian, jacobian_vector_product
 from autograph.errors import (
     AmbiguousError,
@@ -212,7 +213,7 @@ __all__ = [
     "full_like", "function", "gather", "gather_nd", "gelu", "gelu_tanh", "get_session", "gradient_clip",
     "gradient_reverse", "gradient_scale", "gradients", "greater", "greater_equal", "hard_sigmoid", "hessian",
     "hessian_vector_product", "hold", "hypot", "identity", "image_data_format", "inner", "inv", "isfinite", "isinf",
-    "isnan", "jacobian", "jacobian_vector_product", "leaky_relu", "lerp", "less", "less_equal", "lgamma", "log",
+    "isnan", "iterate", "jacobian", "jacobian_vector_product", "leaky_relu", "lerp", "less", "less_equal", "lgamma", "log",
     "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
     "logical_xor", "logsumexp", "matmul", "maximum", "minimum", "mish", "mod", "moments", "moveaxis", "mul_no_nan",
     "multiply", "ndtr", "ndtri", "nearest", "negative", "nonzero", "norm", "not_equal", "one_hot", "ones_like",

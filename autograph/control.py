@@ -1,16 +1,20 @@
-"""Ops that hold a graph. The first of them evaluates it once for each row of an array."""
+"""Ops that hold a graph: it is evaluated once for each row of an array, or again and again on its own result.
+
+What such a graph does not compute from its own input is computed once, outside, and handed in.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograph.errors import ShapeError
+from autograph.errors import ArgumentError, DTypeError, NoGradientRuleError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, descendants, evaluate, substitute
 from autograph.graph.op import Kind, Op, as_given, register
-from autograph.graph.tensor import Constant, Placeholder, Tensor, apply
+from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor, node
 from autograph.ops.reduction import reduce_sum
 from autograph.tensor_type import TensorType, shapes_agree
 
@@ -19,8 +23,48 @@ class Body(NamedTuple):
     """A graph with its inputs: the first `mapped` get a row each time, the others the same tensor."""
 
     inputs: tuple[Placeholder, ...]
-    output: Tensor
-    mapped: int
+    outputs: tuple[Tensor, ...]
+    mapped: int = 0
+
+    def __call__(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
+        """The values of the outputs, op by op. An executor puts a graph that it has prepared in the place of this one."""
+        return evaluate(self.outputs, dict(zip(self.inputs, arrays, strict=True)), xp)
+
+    def types(self, given: Sequence[TensorType]) -> list[TensorType]:
+        """The types of its inputs in an op whose inputs have the types `given`."""
+        return [TensorType(t.dtype, t.shape[1:] if i < self.mapped else t.shape) for i, t in enumerate(given)]
+
+
+def with_bodies(roots: Sequence[Tensor], change: Callable[[Body], Body]) -> list[Tensor]:
+    """`roots`, each graph that an op of theirs holds replaced by what `change` makes of it."""
+    done: dict[Tensor, Tensor] = {}
+    for tensor in ancestors(roots):
+        inputs = tuple([done[source] for source in tensor.inputs])
+        params = changed(tensor, change)
+        same = inputs == tensor.inputs and params is tensor.params
+        done[tensor] = tensor if same else node(tensor, inputs, params, tensor.type)
+    return [done[root] for root in roots]
+
+
+def changed(tensor: Tensor, change: Callable[[Body], Body]) -> dict[str, Any]:
+    """The params of a tensor, each graph among them replaced by what `change` makes of it."""
+    if tensor.op.kind is not Kind.CONTROL or not any(isinstance(value, Body) for value in tensor.params.values()):
+        return tensor.params
+    return {key: change(value) if isinstance(value, Body) else value for key, value in tensor.params.items()}
+
+
+def _enclosed(outputs: Sequence[Tensor], own: Sequence[Placeholder], mapped: int = 0) -> tuple[list[Tensor], Body]:
+    """The graph from `own` to `outputs`, and the tensors that it reads beside its own inputs."""
+    order = ancestors(outputs)
+    inside = descendants(own, order)
+    read = [x for tensor in order if tensor in inside for x in tensor.inputs]
+    captured = [x for x in dict.fromkeys([*read, *outputs]) if x not in inside and not isinstance(x, Constant)]
+    stand_ins = [Placeholder(x.type, x.given_name) for x in captured]
+    found = substitute(outputs, dict(zip(captured, stand_ins, strict=True)))
+    return captured, Body((*own, *stand_ins), tuple(found), mapped)
+
+
+# once for each row ----------------------------------------------------------------------------------------------------
 
 
 def _rows_type(*types: TensorType, body: Body) -> TensorType:
@@ -30,28 +74,27 @@ def _rows_type(*types: TensorType, body: Body) -> TensorType:
     lengths = {t.shape[0] for t in types[: body.mapped] if t.shape[0] is not None}
     if len(lengths) > 1:
         raise ShapeError(f"rows of {sorted(lengths)} arrays do not pair", fix="map arrays of one length")
-    return TensorType(body.output.dtype, (next(iter(lengths), None), *body.output.shape))
+    (output,) = body.outputs
+    return TensorType(output.dtype, (next(iter(lengths), None), *output.shape))
 
 
 def _map_rows(xp: Any, *arrays: Any, body: Body) -> Any:
     rows, fixed = arrays[: body.mapped], arrays[body.mapped :]
     count = len(rows[0])
-    results = [
-        evaluate([body.output], dict(zip(body.inputs, (*[r[i] for r in rows], *fixed), strict=True)), xp)[0]
-        for i in range(count)
-    ]
+    results = [body(xp, (*[r[i] for r in rows], *fixed))[0] for i in range(count)]
     if results:
         return np.stack([np.asarray(r) for r in results])
     shapes = [np.shape(a)[i < body.mapped :] for i, a in enumerate(arrays)]
     known = [Placeholder(TensorType(p.dtype, shape)) for p, shape in zip(body.inputs, shapes, strict=True)]
-    (row,) = substitute([body.output], dict(zip(body.inputs, known, strict=True)))
+    (row,) = substitute(body.outputs, dict(zip(body.inputs, known, strict=True)))
     return np.zeros((0, *[size or 0 for size in row.shape]), row.dtype)
 
 
 def _map_rows_vjp(g: Tensor, y: Tensor, *inputs: Tensor, body: Body) -> tuple[Tensor | None, ...]:
-    seed = Placeholder(TensorType(body.output.dtype, body.output.shape))
+    (output,) = body.outputs
+    seed = Placeholder(TensorType(output.dtype, output.shape))
     floats = [p for p in body.inputs if p.type.is_float]
-    found = dict(zip(floats, gradients([body.output], floats, cotangents=[seed]), strict=True))
+    found = dict(zip(floats, gradients([output], floats, cotangents=[seed]), strict=True))
     mapped, fixed = body.mapped, len(body.inputs) - body.mapped
     terms: list[Tensor | None] = []
     for position, p in enumerate(body.inputs):
@@ -59,7 +102,7 @@ def _map_rows_vjp(g: Tensor, y: Tensor, *inputs: Tensor, body: Body) -> tuple[Te
         if term is None:
             terms.append(None)
             continue
-        inner = Body((*body.inputs[:mapped], seed, *body.inputs[mapped:]), term, mapped + 1)
+        inner = Body((*body.inputs[:mapped], seed, *body.inputs[mapped:]), (term,), mapped + 1)
         rows = apply(_MAP_ROWS, *inputs[:mapped], g, *inputs[mapped:], body=inner)
         terms.append(rows if position < mapped else reduce_sum(rows, 0))
     assert len(terms) == mapped + fixed
@@ -82,16 +125,69 @@ def map_rows(output: Tensor, row: Placeholder, rows: Tensor) -> Tensor:
 
     What does not depend on `row` is computed once. Gradients of every order flow to `rows` and to all that is read.
     """
-    order = ancestors([output])
-    inside = descendants([row], order)
-    captured = list(dict.fromkeys(
-        x for tensor in order if tensor in inside for x in tensor.inputs
-        if x not in inside and not isinstance(x, Constant)
-    ))  # fmt: skip
-    if output not in inside and not isinstance(output, Constant):
-        captured = [output]
-    stand_ins = [Placeholder(x.type, x.given_name) for x in captured]
-    body_output = substitute([output], dict(zip(captured, stand_ins, strict=True)))[0]
-    return apply(_MAP_ROWS, rows, *captured, body=Body((row, *stand_ins), body_output, 1))
+    captured, body = _enclosed([output], [row], 1)
+    return apply(_MAP_ROWS, rows, *captured, body=body)
 
 
+# again and again ------------------------------------------------------------------------------------------------------
+
+
+def _iterate_type(start: TensorType, going: TensorType, *read: TensorType, body: Body, most: int) -> TensorType:
+    new, again = (output.type for output in body.outputs)
+    if new.dtype is not start.dtype:
+        raise DTypeError(f"a step makes {new} of {start}", fix="cast what the step returns")
+    if not shapes_agree(new.shape, start.shape):
+        raise ShapeError(f"a step makes {new} of {start}", why="its result is the next step's input")
+    for flag in (going, again):
+        if flag.dtype.kind != "b" or flag.shape:
+            error = ShapeError if flag.shape else DTypeError
+            raise error(f"the condition is {flag}, not one truth value", fix="compare numbers of rank 0, as in y[0] > 0")
+    return TensorType(start.dtype, start.shape)
+
+
+def _iterate(xp: Any, state: Any, going: Any, *read: Any, body: Body, most: int) -> Any:
+    for _ in range(most):
+        if not going:
+            break
+        state, going = body(xp, (state, going, *read))
+    return state
+
+
+def _no_rule(g: Tensor, y: Tensor, *inputs: Tensor, body: Body, most: int) -> NoReturn:
+    raise NoGradientRuleError(
+        f"no gradient rule for {y.op.name!r} ({y.name!r})",
+        why="how many steps it takes depends on data",
+        fix="stop_gradient of what it starts from and reads, if its result is meant as a constant",
+        where=str(y.origin),
+    )
+
+
+_ITERATE = register(Op(
+    "iterate",
+    kind=Kind.CONTROL,
+    infer=_iterate_type,
+    eval=_iterate,
+    vjp=_no_rule,
+    operands=as_given,
+    doc="A graph evaluated on its own result for as long as a condition holds.",
+))
+
+
+def iterate(step: Callable[[Tensor], Any], start: Any, condition: Callable[[Tensor], Any], most: int) -> Tensor:
+    """y ← step(y), from y = start on, for as long as condition(y) holds and at most `most` times; the last y.
+
+    step        a function of tensors, called once to write its graph down; it gives a tensor of the type of `start`
+    condition   a function of tensors that gives one truth value; where it fails at `start`, no step is computed
+
+    What does not depend on y is computed once, before. No gradient goes through: NoGradientRuleError. Raises
+    ArgumentError unless `most` is a whole number of at least 0, DTypeError or ShapeError for results of other types.
+    """
+    count: Any = most
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
+        raise ArgumentError(f"iterate: most={most!r}", fix="a whole number of at least 0 is expected")
+    first = as_tensor(start)
+    going = as_tensor(condition(first))
+    own = [Placeholder(TensorType(x.dtype, x.shape)) for x in (first, going)]
+    new = as_tensor(step(own[0]))
+    captured, body = _enclosed([new, as_tensor(condition(new))], own)
+    return apply(_ITERATE, first, going, *captured, body=body, most=int(count))

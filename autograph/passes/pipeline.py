@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from autograph.control import Body, with_bodies
 from autograph.graph.tensor import Tensor
 from autograph.passes.algebra import algebra, drop_masks, stretch_late
 from autograph.passes.constants import fold_constants
@@ -34,7 +35,11 @@ FINISH: tuple[Pass, ...] = (  # with every size known, once a signature
 
 
 def simplify(roots: Sequence[Tensor], passes: Sequence[Pass] = SIMPLIFY) -> list[Tensor]:
-    """Tensors equal to `roots`, computed with less."""
+    """Tensors equal to `roots`, computed with less; so are the graphs that ops among them hold."""
     for run in passes:
         roots = run(roots)
-    return list(roots)
+
+    def simpler(body: Body) -> Body:
+        return body._replace(outputs=tuple(simplify(body.outputs, passes)))
+
+    return with_bodies(roots, simpler)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
+from autograph.control import Body, changed
 from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
 from autograph.graph.graph import ancestors
 from autograph.graph.origin import credit
-from autograph.graph.tensor import Placeholder, Tensor, Variable, rebuilt
+from autograph.graph.tensor import Placeholder, Tensor, Variable, node, rebuilt
 from autograph.graph.update import Update, check_type
 from autograph.passes.constants import folded
 from autograph.tensor_type import TensorType
@@ -74,8 +75,12 @@ def lower(tick: Tick, types: Sequence[TensorType]) -> Tick:
 def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     if not inputs:
         return tensor
+    static = all(source.type.is_static for source in inputs)
+    params = changed(tensor, lambda body: _lowered_body(body, inputs)) if static else tensor.params
+    if params is not tensor.params:
+        tensor = node(tensor, tensor.inputs, params, tensor.type)
     try:
-        if tensor.op.specialize is not None and all(source.type.is_static for source in inputs):
+        if tensor.op.specialize is not None and static:
             with credit(tensor.origin):
                 special = tensor.op.specialize(inputs, tensor.params)
             if special is not None:
@@ -89,3 +94,8 @@ def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
         raise type(error)(what, why=lines, fix=NOTHING_CHANGED, where=str(tensor.origin)) from None
     return folded(result)
 
+
+def _lowered_body(body: Body, inputs: Sequence[Tensor]) -> Body:
+    """The graph that an op with these inputs holds, its own sizes known too."""
+    tick = lower(Tick(body.inputs, body.outputs), body.types([source.type for source in inputs]))
+    return body._replace(inputs=tick.inputs, outputs=tick.outputs)

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from autograph import placeholder, reduce_sum, sin
-from autograph.control import map_rows
+from autograph import less, placeholder, reduce_sum, sin, stop_gradient
+from autograph.control import iterate, map_rows
 from autograph.derivatives import basis_like
-from autograph.errors import ArgumentTypeError, ShapeError
+from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from autograph.graph.tensor import Tensor
 from tests.samples.define import Array, Case, Sample, values
 
@@ -39,6 +39,24 @@ def _rows(draw: st.DrawFn) -> Case:
     return Case(_by_row, (draw(values((count, *shape))), draw(values(shape))), _each_row, _torch_rows, analytic=True)
 
 
+def _growing(x: Tensor, w: Tensor) -> Tensor:
+    return stop_gradient(iterate(lambda y: y * 2 + sin(w), x, lambda y: less(reduce_sum(y), 9), 5))
+
+
+def _grown(x: Array, w: Array) -> Array:
+    for _ in range(5):
+        if not x.sum() < 9:
+            break
+        x = x * 2 + np.sin(w)
+    return x
+
+
+@st.composite
+def _growths(draw: st.DrawFn) -> Case:
+    shape = draw(array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3))
+    return Case(_growing, (draw(values(shape)), draw(values(shape))), _grown)
+
+
 @st.composite
 def _shapes(draw: st.DrawFn) -> Case:
     shape = draw(array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
@@ -54,6 +72,18 @@ SAMPLES: tuple[Sample, ...] = (
             (lambda: map_rows(placeholder((3,)), placeholder((3,)), placeholder(())), ShapeError),
             (lambda: _by_row(placeholder((2, 3, 5)), placeholder((2, 5))), ShapeError),
         ),
+    ),
+    Sample(
+        "iterate",
+        _growths(),
+        (
+            (lambda: iterate(lambda y: y[:2], placeholder((3,)), lambda y: y[0] > 0, 5), ShapeError),
+            (lambda: iterate(lambda y: y > 0, placeholder(()), lambda y: y > 0, 5), DTypeError),
+            (lambda: iterate(lambda y: y + 1, placeholder((3,)), lambda y: y > 0, 5), ShapeError),
+            (lambda: iterate(lambda y: y + 1, placeholder(()), lambda y: y, 5), DTypeError),
+            (lambda: iterate(lambda y: y + 1, placeholder(()), lambda y: y > 0, -1), ArgumentError),
+        ),
+        differentiable=False,
     ),
     Sample(
         "basis_like",

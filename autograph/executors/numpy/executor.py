@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograph.arrays import numpy_namespace
+from autograph.control import Body
 from autograph.executors.executor import Refused
 from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.blas import Axpy, accumulate, step_by_gemm
@@ -52,6 +53,8 @@ class Arena:
 class Program:
     """A prepared tick. `run(feeds)` gives the outputs and commits; the caller holds the registers' lock."""
 
+    filename = "<autograph>"
+
     def __init__(self, tick: Tick, arena: Arena, on_nonfinite: str) -> None:
         self.tick = tick
         self.arena = arena
@@ -62,7 +65,8 @@ class Program:
         self.run: Callable[..., list[Any]] = self._unbound
 
     def _record(self) -> None:
-        tick, recorder = self.tick, Recorder()
+        tick, recorder = self.tick, Recorder(self._prepared)
+        self.bodies: list[Program] = []
         order = ancestors(tick.roots)
         feeds = {p: recorder.leaf(p) for p in tick.inputs}
         viewed = Counter(source for tensor in order for source in tensor.inputs if tensor.op.name in numpy_namespace.VIEWS)
@@ -103,7 +107,18 @@ class Program:
         self.memory = plan.plan_memory(early, self.plans, kept)
         self.text = Source(list(feeds.values()), len(early))
         self.source = self.text.write(early, self._ending)
-        self._code = compile(self.source, "<autograph>", "exec")
+        self._code = compile(self.source, self.filename, "exec")
+
+    def _prepared(self, body: Body) -> Body:
+        """A graph that an op holds, as a program of its own; left alone where a size is not known before it runs."""
+        if not all(p.type.is_static for p in body.inputs):
+            return body
+        program = BodyProgram(Tick(body.inputs, body.outputs), Arena(), "apply")
+        program.bind()
+        self.bodies.append(program)
+        prepared = Prepared(*body)
+        prepared.program = program
+        return prepared
 
     def _ending(self, source: Source) -> list[str]:
         """The last lines of a tick: fetch the outputs, then commit."""
@@ -189,7 +204,7 @@ class Program:
     @property
     def nbytes(self) -> int:
         """Bytes of scratch this program asks for."""
-        return self.memory.size
+        return self.memory.size + sum(body.nbytes for body in self.bodies)
 
     def timed(self) -> tuple[list[tuple[str, Tensor, list[float], int]], Callable[..., list[Any]]]:
         """Rows (code, tensor, seconds spent so far, bytes), one a step, and a tick that adds to them as it runs."""
@@ -223,6 +238,21 @@ class Program:
     def step_at(self, line: int) -> Step | None:
         """The step that a line of `source` came from."""
         return self.text.steps.get(line)
+
+
+class BodyProgram(Program):
+    """The program of a graph that an op holds. An error in it is told of that op, a step of the program around it."""
+
+    filename = "<autograph body>"
+
+
+class Prepared(Body):
+    """A graph that an op holds, with its program."""
+
+    program: BodyProgram
+
+    def __call__(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
+        return self.program.run(*map(np.asarray, arrays))
 
 
 def _fetched(value: Value, source: Source) -> str:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from autograph.arrays import numpy_namespace, reductions, scalars
+from autograph.control import Body, changed
 from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value, stand_in
 from autograph.graph.op import REGISTRY, Kind
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable
@@ -38,7 +39,8 @@ class Unrecordable(Exception):
 class Recorder:
     """The namespace handed to `eval`: same names as `numpy_namespace`, values for arrays, steps for calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, prepare: Callable[[Body], Body] = lambda body: body) -> None:
+        self.prepare = prepare
         self.steps: list[Step] = []
         self.node: Tensor = None  # type: ignore[assignment]  # set before each eval
         self.recording = False
@@ -351,7 +353,7 @@ class Recorder:
 
     def _whole(self, tensor: Tensor, inputs: list[Value]) -> Value:
         """The op as one call on real arrays."""
-        function = functools.partial(tensor.op.eval, numpy_namespace, **tensor.params)
+        function = functools.partial(tensor.op.eval, numpy_namespace, **changed(tensor, self.prepare))
         result = self.dynamic(tensor.dtype, tensor.shape)  # type: ignore[arg-type]  # may hold None: made at each call
         arguments = [self.array_of(x) for x in inputs]
         self.steps.append(Step(tensor.op.name, function, arguments, result, tensor))
