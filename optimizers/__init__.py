@@ -41,6 +41,7 @@ from optimizers.decoupled import AdaBelief, AdamW, Adan, NAdamW, RAdam, Yogi
 from optimizers.layerwise import LAMB, LARS, Adafactor, Muon, NovoGrad
 from optimizers.online import ASGD, Ftrl
 from optimizers.plateaus import Plateau, plateau
+from optimizers.quasi_newton import LBFGS
 from optimizers.registry import deserialize, get, register, serialize
 from optimizers.rules import SGD, Adam, SparseAdam
 from optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
@@ -70,14 +71,14 @@ from optimizers.slots import Slots
 
 __all__ = [
     "ASGD", "Accumulated", "AdaBelief", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Adan",
-    "Averages", "Constraint", "Ftrl", "LAMB", "LARS", "Lion", "MaxNorm", "MinMaxNorm", "Muon", "NAdamW", "Nadam",
+    "Averages", "Constraint", "Ftrl", "LAMB", "LARS", "LBFGS", "Lion", "MaxNorm", "MinMaxNorm", "Muon", "NAdamW", "Nadam",
     "NonNeg", "NovoGrad", "Optimizer", "Partition", "Plateau", "RAdam", "RMSprop", "Rprop", "SGD", "SOAP", "Scaled",
     "Schedule", "ScheduleFreeAdamW", "ScheduleFreeSGD", "Slots", "Sophia", "SparseAdam", "UnitNorm", "Yogi",
     "accumulate", "adabelief", "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "adan", "all_finite",
     "asgd", "box", "centralize", "clip_adaptively", "clip_by_global_norm", "clip_by_norm", "clip_by_value",
     "constant", "cosine", "cosine_restarts", "deserialize", "dynamic_scale", "ema", "exponential", "ftrl", "get",
     "get_constraint", "global_norm", "gradient_noise", "hard_update", "interpolate", "inverse_time", "join",
-    "l1_ball", "l2_ball", "lamb", "lars", "linear", "lion", "lookahead", "max_norm", "min_max_norm", "multi_step",
+    "l1_ball", "l2_ball", "lamb", "lars", "lbfgs", "linear", "lion", "lookahead", "max_norm", "min_max_norm", "multi_step",
     "muon", "nadam", "nadamw", "non_neg", "novograd", "one_cycle_cosine", "one_cycle_linear", "partition",
     "piecewise_constant", "plateau", "polyak", "polynomial", "radam", "rmsprop", "rprop", "rsqrt",
     "schedulefreeadamw", "schedulefreesgd", "serialize", "sgd", "simplex", "soap", "soft_update", "sophia",
@@ -86,7 +87,7 @@ __all__ = [
 ]  # fmt: skip
 
 _ALL: tuple[type[Optimizer], ...] = (
-    ASGD, LAMB, LARS, SGD, SOAP, AdaBelief, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Adan, Ftrl, Lion,
+    ASGD, LAMB, LARS, LBFGS, SGD, SOAP, AdaBelief, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Adan, Ftrl, Lion,
     Muon, NAdamW, Nadam, NovoGrad, RAdam, RMSprop, Rprop, ScheduleFreeAdamW, ScheduleFreeSGD, Sophia, SparseAdam,
     Yogi,
 )  # fmt: skip
@@ -99,4 +100,4 @@ lamb, lars, adafactor, muon, novograd = LAMB, LARS, Adafactor, Muon, NovoGrad
 lion, rprop = Lion, Rprop
 schedulefreeadamw, schedulefreesgd = ScheduleFreeAdamW, ScheduleFreeSGD
 soap, sophia = SOAP, Sophia
-sgd, adam, sparseadam = SGD, Adam, SparseAdam
+sgd, adam, sparseadam, lbfgs = SGD, Adam, SparseAdam, LBFGS

@@ -408,7 +408,8 @@ def _declare(cls: type[Optimizer]) -> None:
             field.__set_name__(cls, name)
             setattr(cls, name, field)
     found = {n: v for c in reversed(cls.__mro__) for n, v in vars(c).items() if isinstance(v, Hyper | Flag)}
-    common = [n for n in _LAST if found[n] is vars(Optimizer)[n]]
+    found = {n: v for n, v in found.items() if getattr(cls, n) is not None}  # what a rule has no use for is None in it
+    common = [n for n in _LAST if found.get(n) is vars(Optimizer)[n]]
     cls._own = frozenset(found) - frozenset(common)
     cls.hyperparameters = {n: v for n, v in found.items() if n in cls._own} | {n: found[n] for n in common}
     by_name, by_place = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
