@@ -66,6 +66,8 @@ from optimizers.schedules import (
     warmup,
     wsd,
 )
+from optimizers.sharpness import sam_gradients
+from optimizers.sharpness import sam_gradients
 from optimizers.signed import Lion, Rprop
 from optimizers.slots import Slots
 
@@ -80,7 +82,7 @@ __all__ = [
     "get_constraint", "global_norm", "gradient_noise", "hard_update", "interpolate", "inverse_time", "join",
     "l1_ball", "l2_ball", "lamb", "lars", "lbfgs", "linear", "lion", "lookahead", "max_norm", "min_max_norm", "multi_step",
     "muon", "nadam", "nadamw", "non_neg", "novograd", "one_cycle_cosine", "one_cycle_linear", "partition",
-    "piecewise_constant", "plateau", "polyak", "polynomial", "radam", "rmsprop", "rprop", "rsqrt",
+    "piecewise_constant", "plateau", "polyak", "polynomial", "radam", "rmsprop", "rprop", "rsqrt", "sam_gradients",
     "schedulefreeadamw", "schedulefreesgd", "serialize", "sgd", "simplex", "soap", "soft_update", "sophia",
     "sparseadam", "static_scale", "step_decay", "swa", "swapped", "triangular", "unit_norm", "warmup", "wsd",
     "yogi",
