@@ -9,7 +9,7 @@ from __future__ import annotations
 import copyreg
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +22,6 @@ from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable
 from autograph.tensor_type import TensorType, as_dtype
 
 
-class FlatBody(NamedTuple):
-    """A graph that an op holds, in flat form: its inputs, then its outputs."""
-
-    tensors: dict[str, Any]
-    inputs: int
-    mapped: int
-
-
 def flattened(tensors: Sequence[Tensor]) -> dict[str, Any]:
     """What `expanded` needs to make tensors like these: plain data, arrays, variables, and custom ops by reference."""
     order = ancestors(tensors)
@@ -40,7 +32,7 @@ def flattened(tensors: Sequence[Tensor]) -> dict[str, Any]:
 
 def _line(tensor: Tensor, numbers: dict[Tensor, int]) -> tuple[Any, ...]:
     known = REGISTRY.get(tensor.op.name) is tensor.op
-    params = {key: _plain(value) for key, value in tensor.params.items()}
+    params = {key: value.name if isinstance(value, np.dtype) else value for key, value in tensor.params.items()}
     dtypes = [key for key, value in tensor.params.items() if isinstance(value, np.dtype)]
     extra: Any = None
     if isinstance(tensor, Constant):
@@ -57,19 +49,6 @@ def _line(tensor: Tensor, numbers: dict[Tensor, int]) -> tuple[Any, ...]:
         str(tensor.origin.place),
         extra,
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Body):
-        return FlatBody(flattened([*value.inputs, *value.outputs]), len(value.inputs), value.mapped)
-    return value.name if isinstance(value, np.dtype) else value
-
-
-def _whole(value: Any) -> Any:
-    if not isinstance(value, FlatBody):
-        return value
-    tensors = tuple(expanded(value.tensors))
-    return Body(tensors[: value.inputs], tensors[value.inputs :], value.mapped)  # type: ignore[arg-type]  # placeholders
 
 
 def expanded(data: dict[str, Any]) -> list[Tensor]:
@@ -89,7 +68,7 @@ def expanded(data: dict[str, Any]) -> list[Tensor]:
             tensor = Placeholder(kind, name, extra, origin)
         else:
             known = REGISTRY[op] if isinstance(op, str) else op
-            given = {key: as_dtype(value) if key in dtypes else _whole(value) for key, value in params.items()}
+            given = {key: as_dtype(value) if key in dtypes else value for key, value in params.items()}
             tensor = Tensor(known, tuple(made[i] for i in inputs), given, kind, name, origin)
         made.append(tensor)
     return [made[i] for i in data["roots"]]
@@ -141,12 +120,12 @@ def _check_constraint(variable: Variable) -> None:
 
 
 def _reduced_body(body: Body) -> tuple[Callable[..., Body], tuple[Any, ...]]:
-    return _body, (flattened([*body.inputs, body.output]), body.mapped)
+    return _body, (flattened([*body.inputs, *body.outputs]), len(body.inputs), body.mapped)
 
 
-def _body(data: dict[str, Any], mapped: int) -> Body:
-    *inputs, output = expanded(data)
-    return Body(tuple(inputs), output, mapped)  # type: ignore[arg-type]  # placeholders, as they were flattened
+def _body(data: dict[str, Any], inputs: int, mapped: int) -> Body:
+    tensors = tuple(expanded(data))
+    return Body(tensors[:inputs], tensors[inputs:], mapped)  # type: ignore[arg-type]  # placeholders, as they were flattened
 
 
 copyreg.pickle(Variable, _reduced)

@@ -67,7 +67,6 @@ from optimizers.schedules import (
     wsd,
 )
 from optimizers.sharpness import sam_gradients
-from optimizers.sharpness import sam_gradients
 from optimizers.signed import Lion, Rprop
 from optimizers.slots import Slots
 
