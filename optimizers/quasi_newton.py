@@ -36,6 +36,7 @@ from optimizers.choices import Count
 from optimizers.clipping import global_norm
 from optimizers.hyperparameters import Hyper, rate
 from optimizers.line_search import strong_wolfe
+from optimizers.options import by_name
 
 
 class LBFGS(Optimizer):
@@ -61,7 +62,7 @@ class LBFGS(Optimizer):
     c_1 = Hyper(1e-4, "c₁", least=0, below=0.5)
     c_2 = Hyper(0.9, "c₂", least=0.5, below=1)
     # What would change the gradient or the step without the loss:
-    centralize = clip_adaptive = clipnorm = clipnorm_per_param = clipvalue = None
+    centralize = clip_adaptive = clipnorm = clipnorm_per_param = clipvalue = noise = noise_decay = seed = None
     weight_decay = decoupled = no_decay = multipliers = constraints = None
 
     def get_updates(self, *args: Any, **kwargs: Any) -> Updates:
@@ -72,7 +73,7 @@ class LBFGS(Optimizer):
         """
         loss, given, constraints = read_arguments(args, kwargs)
         params = self._checked(loss, read_parameters(given), constraints)
-        flat = _Flat(sorted(params, key=lambda p: p.name), loss)
+        flat = _Flat(by_name(params), loss)
         [clock] = self._enrolled(params)
         updates = Updates([clock.tick()], self._labels([clock]))
         updates += self._stepped(flat, loss, read_gradients(loss, flat.params))
@@ -82,7 +83,7 @@ class LBFGS(Optimizer):
     def _checked(self, loss: Any, params: list[Variable], constraints: Mapping[Any, Any]) -> list[Variable]:
         if not isinstance(loss, Tensor):
             raise ArgumentTypeError(
-                f"{self.name}: gradients in place of the loss",
+                f"{self.name} got gradients in place of the loss",
                 why="its line search evaluates the loss at other points",
                 fix="write get_updates(loss, params), with the loss a tensor of rank 0",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import autograph as ag
 import optimizers as o
+from autograph import checkpoint
 from tests.optimizers.descents import chained, minimising, over, pairs_of
 from tests.optimizers.valleys import VALLEYS
 
@@ -94,15 +96,18 @@ def two_layers(names: str = "wb", values: Any = None, order: int = 1) -> tuple[A
     return ag.function([], loss, optimizer.get_updates(loss, params[::order])), params, optimizer
 
 
-@pytest.mark.parametrize("way", ["by name", "by name, parameters in another order", "by place"])
-def test_it_resumes_bit_for_bit(way: str) -> None:
+@pytest.mark.parametrize("way", ["by name", "by name, parameters in another order", "by place", "by a file, in another order"])
+def test_it_resumes_bit_for_bit(way: str, tmp_path: Path) -> None:
     step, params, optimizer = two_layers()
     step.loop(7)
     values, state, weights = [p.get_value() for p in params], optimizer.state(), optimizer.get_weights()
+    checkpoint.save(tmp_path / "at", optimizer)
     expected = step.loop(20)
     again, others, resumed = two_layers(values=values, order=-1 if "order" in way else 1)
     if way == "by place":
         resumed.set_weights(weights)
+    elif "file" in way:
+        checkpoint.load(tmp_path / "at", resumed)
     else:
         resumed.load(state)
     assert again.loop(20).tobytes() == expected.tobytes()
