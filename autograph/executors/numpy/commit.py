@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 from autograph.executors.numpy.record import Recorder
@@ -56,15 +57,12 @@ class Group:
     members: list[Component]
     flat: bool
     temporaries: set[int] = field(default_factory=set)
+    read: set[Variable] = field(default_factory=set)  # registers whose old values some member reads
+    written: set[Variable] = field(default_factory=set)  # registers that some member writes
 
     @property
     def writes(self) -> list[Write]:
         return [write for member in self.members for write in member.writes]
-
-    def conflicts(self, other: Component) -> bool:
-        """Whether one of them reads a register that the other writes."""
-        mine = {r for m in self.members for r in m.written()}
-        return bool(mine & other.reads()) or any(m.reads() & other.written() for m in self.members)
 
 
 def split_tail(steps: list[Step], kept: Iterable[Value], writes: Sequence[Write]) -> tuple[list[Step], list[Step]]:
@@ -158,14 +156,17 @@ def group(parts: Sequence[Component]) -> list[Group]:
             groups.setdefault(id(part), []).append(Group(part.direct, [], {}, part.guard, [part], False))
             continue
         form, columns, calls, targets, temporaries, flat = _form(part)
+        read, written = part.reads(), part.written()
         for candidate in groups.get(form, []) if flat else []:
-            if not candidate.conflicts(part):
+            if candidate.written.isdisjoint(read) and candidate.read.isdisjoint(written):
                 candidate.members.append(part)
+                candidate.read |= read
+                candidate.written |= written
                 for column, value in zip(candidate.columns, columns, strict=True):
                     column.append(value)
                 break
         else:
-            new = Group(calls, [[v] for v in columns], targets, part.guard, [part], flat, temporaries=temporaries)
+            new = Group(calls, [[v] for v in columns], targets, part.guard, [part], flat, temporaries, read, written)
             groups.setdefault(form, []).append(new)
     return [g for alike in groups.values() for g in alike]
 
@@ -206,22 +207,35 @@ def _form(part: Component) -> tuple[Any, list[Value], list[Any], dict[int, int],
 
 def in_order(groups: list[Group], recorder: Recorder, node: Tensor) -> tuple[list[Group], list[Step]]:
     """The groups so that each reads old values before another writes them; a cycle is cut by a copy made early."""
-    copies: list[Step] = []
-    waiting = list(groups)
+    reads = [_old_reads(g) for g in groups]
+    writer = {write.register: k for k, g in enumerate(groups) for write in g.writes}
+    readers: list[list[tuple[int, Variable]]] = [[] for _ in groups]  # what other groups read of what this one writes
+    for k, read in enumerate(reads):
+        for register in read:
+            if writer.get(register, k) != k:
+                readers[writer[register]].append((k, register))
+    waits = [len(r) for r in readers]
+    ready = [k for k, count in enumerate(waits) if not count]  # a heap: of those that may go, the first
+    waiting = dict.fromkeys(range(len(groups)))
     ordered: list[Group] = []
+    copies: list[Step] = []
     while waiting:
-        for candidate in waiting:
-            mine = {w.register for w in candidate.writes}
-            if not any(_old_reads(other) & mine for other in waiting if other is not candidate):
-                break
-        else:
-            candidate = waiting[0]
-            mine = {w.register for w in candidate.writes}
-            for other in waiting[1:]:
-                for register in sorted(_old_reads(other) & mine, key=lambda r: r.number):
-                    copies += _read_a_copy(other, register, recorder, node)
-        waiting.remove(candidate)
-        ordered.append(candidate)
+        if not ready:
+            first = next(iter(waiting))
+            for k, register in sorted(readers[first], key=lambda pair: (pair[0], pair[1].number)):
+                if k in waiting and register in reads[k]:
+                    copies += _read_a_copy(groups[k], register, recorder, node)
+                    reads[k].discard(register)
+            ready.append(first)
+        k = heappop(ready)
+        del waiting[k]
+        ordered.append(groups[k])
+        for register in reads[k]:
+            other = writer.get(register, k)
+            if other in waiting:
+                waits[other] -= 1
+                if not waits[other]:
+                    heappush(ready, other)
     return ordered, copies
 
 
