@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -145,7 +146,10 @@ def custom_op(
         return apply(op, *inputs, **params)
 
     result = named(function, name, doc or f"The custom op {name!r}.", "")
-    del result.__signature__  # type: ignore[attr-defined]  # it takes any number of tensors
+    try:
+        result.__signature__ = inspect.signature(eval)  # type: ignore[attr-defined]  # what tools and errors call its inputs
+    except (TypeError, ValueError):  # a function of C
+        del result.__signature__  # type: ignore[attr-defined]  # any number of tensors
     return result
 
 

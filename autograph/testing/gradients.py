@@ -306,7 +306,8 @@ def _check_cotangents(subject: Subject, rng: np.random.Generator) -> None:
             index = tuple(int(k) for k in np.argwhere(g != 0)[0])
             raise RuleError(
                 "zero",
-                f"{subject.title}, input {i} ({subject.place}): a zero cotangent gives {g[index]:.6g} at {list(index)}, not 0",
+                f"{subject.title}, {subject.named(i)} ({subject.place}): "
+                f"a zero cotangent gives {g[index]:.6g} at {list(index)}, not 0",
                 "use mul_no_nan(g, …) where the local derivative may be infinite, and no term without g",
             )
     u, w = subject.random_cotangents(rng), subject.random_cotangents(rng)
@@ -323,7 +324,7 @@ def _check_cotangents(subject: Subject, rng: np.random.Generator) -> None:
                 index = tuple(int(k) for k in np.argwhere(bad)[0])
                 raise RuleError(
                     "linear",
-                    f"{subject.title}, input {i} ({subject.place}): its rule is not linear in the cotangent",
+                    f"{subject.title}, {subject.named(i)} ({subject.place}): its rule is not linear in the cotangent",
                     f"at {list(index)} the sum of two cotangents gives {g[index]:.9g}, the two apart "
                     f"{(a * p + b * q)[index]:.9g}",
                 )

@@ -280,14 +280,21 @@ def test_a_function_without_curvature_has_a_second_order_too() -> None:
 
 
 def test_the_message_is_this() -> None:
-    my_op = op(np.tanh, lambda g, y, x: (1.01 * g * (1 - y * y),))
+    my_op = op(lambda x: np.tanh(x), lambda g, y, x: (1.01 * g * (1 - y * y),))
     text = str(fault(my_op, np.array([[0.5, 0.0, 0.0]])))
     lines = text.split("\n  ")
-    assert re.fullmatch(r"my_op, input 0 \(test_check_gradients.py:\d+\): 3 of 3 elements differ", lines[0])
+    assert re.fullmatch(r"my_op, input 0 'x' \(test_check_gradients.py:\d+\): 3 of 3 elements differ", lines[0])
     assert re.fullmatch(r"worst at \[0, \d\]: the rule gives \S+, complex step \S+ \(x = \S+, h = 1e-20\)", lines[1])
     assert lines[2].count("≠") == 2
     assert lines[3] == "everywhere 1.01 ×: a constant factor is wrong"
     assert lines[4] == "repeat it: check_gradients(my_op, np.array([[0.5, 0.0, 0.0]]))"
+
+
+def test_inputs_are_called_what_the_user_calls_them() -> None:
+    scaled = op(lambda scores, rate: scores * rate, lambda g, y, scores, rate: (g * rate, 1.5 * g * scores))
+    assert str(fault(scaled, A, A)).startswith("my_op, input 1 'rate' (")
+    stuck = op(lambda scores: scores, lambda g, y, scores: (g + 1,))
+    assert str(fault(stuck, A)).startswith("my_op, input 0 'scores' (") and "a zero cotangent" in str(fault(stuck, A))
 
 
 def test_at_most_five_elements_are_shown() -> None:
