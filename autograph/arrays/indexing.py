@@ -238,18 +238,29 @@ def scatter_along_axis(g: Array, indices: Array, shape: Shape, axis: int) -> Arr
     return advanced_scatter(g, shape, *_grid(shape, _whole(indices), axis))
 
 
+def class_labels(labels: Array, classes: int) -> Array:
+    """`labels` as int64. Raises IndexRangeError for the first that is none of 0 … classes - 1."""
+    array = np.asarray(labels)
+    inside = (array >= 0) & (array < classes)
+    if array.dtype.kind == "f":
+        inside &= array == np.floor(array)
+    if not inside.all():
+        wrong = np.unravel_index(int(np.argmin(inside)), array.shape)
+        place = ", ".join(map(str, wrong))
+        raise IndexRangeError(
+            f"label {array[wrong]}{place and f' at [{place}]'} is outside {classes} classes",
+            why=f"labels are whole and 0-based: valid 0..{classes - 1}" if classes else "there is no class",
+            fix="subtract 1 from labels that begin at 1, leave out what is no class, or add classes",
+        )
+    return array.astype(np.int64)
+
+
 def one_hot(labels: Array, classes: int, dtype: np.dtype[Any], axis: int, strict: bool) -> Array:
     """Zeros, and 1 at each label along a new `axis` of size `classes`."""
+    if strict:
+        class_labels(labels, classes)
     flat = _whole(labels).reshape(-1)
     inside = (flat >= 0) & (flat < classes)
-    if strict and not inside.all():
-        wrong = int(np.argmin(inside))
-        place = ", ".join(map(str, np.unravel_index(wrong, np.shape(labels))))
-        raise IndexRangeError(
-            f"label {flat[wrong]}{place and f' at [{place}]'} is outside {classes} classes",
-            why=f"labels are 0-based: valid 0..{classes - 1}",
-            fix='subtract 1, ask for more classes, or pass out_of_range="zeros"',
-        )
     home = np.zeros((flat.size, classes), dtype)
     home[np.flatnonzero(inside), flat[inside]] = 1
     return np.moveaxis(home.reshape(*np.shape(labels), classes), -1, axis)

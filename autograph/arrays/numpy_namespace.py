@@ -16,6 +16,7 @@ from autograph.arrays.indexing import (  # noqa: F401
     advanced_scatter,
     argsort,
     basic_index,
+    class_labels,
     diag,
     diagonal,
     dynamic_index,

@@ -11,6 +11,7 @@ from autograph.functions.activations import log_softmax
 from autograph.graph.tensor import Tensor
 from autograph.ops import movement, selection, special
 from autograph.ops.elementwise import cast, log
+from autograph.ops.gathering import class_labels
 from autograph.ops.reduction import reduce_sum
 from autograph.ops.sorting import take_along_axis
 from autograph.tensor_type import normalize_axis, shapes_agree
@@ -45,6 +46,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """
     scores, labels = tensor(output), tensor(target)
     place = _class_axis("sparse_categorical_crossentropy", axis, scores)
+    labels = class_labels(labels, scores, place)
     if labels.ndim == scores.ndim - 1:
         labels = movement.expand_dims(labels, place)
     without = [(*t.shape[:place], 1, *t.shape[place + 1 :]) for t in (labels, scores)]
@@ -53,7 +55,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
             f"sparse_categorical_crossentropy: targets {labels.describe()} for outputs {scores.describe()}",
             fix="one whole number a sample; categorical_crossentropy takes shares of all classes",
         )
-    chosen = take_along_axis(_log_probabilities(scores, from_logits, place), cast(labels, "int64"), place)
+    chosen = take_along_axis(_log_probabilities(scores, from_logits, place), labels, place)
     return -movement.squeeze(chosen, place)
 
 

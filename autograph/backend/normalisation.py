@@ -13,7 +13,7 @@ from autograph.graph.tensor import Tensor
 from autograph.ops import movement, norms, reduction, selection, sorting
 from autograph.ops.comparison import isfinite, logical_and
 from autograph.ops.elementwise import cast, rsqrt, square
-from autograph.ops.gathering import index_tensor
+from autograph.ops.gathering import class_labels, index_tensor
 from autograph.ops.reduction import Axis
 from autograph.ops.shape import size_of
 from autograph.tensor_type import normalize_axes, normalize_axis
@@ -132,6 +132,6 @@ def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
     scores, labels = tensor(predictions), index_tensor(targets, "targets")
     if scores.ndim != 2 or labels.ndim != 1:
         raise ShapeError(f"in_top_k: predictions {scores.type} and targets {labels.type}", fix="ranks 2 and 1 are needed")
-    own = sorting.take_along_axis(scores, movement.expand_dims(labels, 1), 1)
+    own = sorting.take_along_axis(scores, movement.expand_dims(class_labels(labels, scores, 1), 1), 1)
     better = reduction.reduce_sum(cast(scores > own, "int64"), 1)
     return logical_and(better < k, isfinite(movement.squeeze(own, 1)))

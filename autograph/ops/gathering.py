@@ -32,6 +32,7 @@ from autograph.tensor_type import (
 __all__ = [
     "advanced_index",
     "basic_index",
+    "class_labels",
     "gather",
     "index_tensor",
     "is_whole",
@@ -340,7 +341,26 @@ def mask_positions(mask: Tensor, like: Tensor, axis: int, flat: bool = False) ->
     return [basic_index(found, (row,)) for row in range(1 if flat else mask.ndim)]
 
 
-# one-hot -------------------------------------------------------------------------------------------------------------
+# classes -------------------------------------------------------------------------------------------------------------
+
+_CLASS_LABELS = register(Op(
+    "class_labels",
+    kind=Kind.INDEXING,
+    infer=lambda labels, scores, axis: TensorType(DTYPES["int64"], labels.shape),
+    eval=lambda xp, labels, scores, axis: xp.class_labels(labels, scores.shape[axis]),
+    operands=as_given,
+    raises=True,
+    doc="Labels as int64, each the number of a class: a position along `axis` of the scores, counted from 0.",
+))
+
+
+def class_labels(labels: Any, scores: Tensor, axis: int) -> Tensor:
+    """`labels` as int64, each the number of a class along `axis` of `scores`; they may be floats, if they are whole.
+
+    Raises IndexRangeError, naming the label and its place, for one that is no class; negative ones are none.
+    """
+    return apply(_CLASS_LABELS, as_tensor(labels), scores, axis=axis)
+
 
 _ONE_HOT = register(Op(
     "one_hot",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -245,6 +246,12 @@ def _masked(draw: st.DrawFn) -> Case:
     )
 
 
+def _labels(drawn: tuple[Array, str]) -> Case:
+    labels, dtype = drawn
+    return Case(lambda x, scores: op("class_labels", x, scores, axis=0), (labels.astype(dtype), np.ones((5, 2))),
+                lambda x, scores: x.astype(np.int64))
+
+
 def _one_hot(drawn: tuple[Array, str]) -> Case:
     labels, how = drawn
     return Case(
@@ -318,6 +325,12 @@ SAMPLES = (
         (lambda: boolean_mask(line, line), DTypeError),
         (lambda: nonzero(1.0), AxisError),
     )),
+    Sample("class_labels", st.tuples(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3).flatmap(
+        lambda shape: values(shape, 0, 4, dtype="int64")), st.sampled_from(("int64", "uint8", "float32"))).map(_labels), (
+        (lambda: value(op("class_labels", np.array([0, 3]), np.ones((2, 3)), axis=1)), IndexRangeError),
+        (lambda: value(op("class_labels", np.array([-1]), np.ones(3), axis=0)), IndexRangeError),
+        (lambda: value(op("class_labels", np.array([0.5, math.nan]), np.ones(3), axis=0)), IndexRangeError),
+    ), differentiable=False),
     Sample("one_hot", st.tuples(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3).flatmap(
         lambda shape: values(shape, -1, 5, dtype="int64")), st.sampled_from(("raise", "zeros"))).map(_one_hot), (
         (lambda: one_hot(line, 3), DTypeError),
