@@ -248,7 +248,7 @@ def _refusals(registers: Mapping[str, Variable], arrays: Mapping[str, Any], unfi
             try:
                 variable.fitted(arrays[name])
             except AutographError as error:
-                found[name] = str(error)
+                found[name] = error.what
     one_by_one: dict[Variable, str] = {}
     for name, variable in registers.items():
         first = one_by_one.setdefault(variable, name)

@@ -30,14 +30,36 @@ Every message says what happened, why, and how to mend it; the class's docstring
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
+from typing import Self
+
+from autograph.origin import here
 
 
 class AutographError(Exception):
-    """The root of every error that autograph raises on purpose."""
+    """The root of every error that autograph raises on purpose.
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "", where: str = "") -> None:
-        super().__init__("\n  ".join(line for line in (what, why, fix, where and f"created at {where}") if line))
+    what, why, fix   a line or more of the message each: what happened, why, how to mend it
+    where            "created at train.py:31 in build()" for what has a place of its own, else "called at …", the user's line
+    after            what holds for the registers now, in a sentence
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", where: str = "", after: str = "") -> None:
+        super().__init__(what)
+        self.what, self.why, self.fix, self.after = what, why, fix, after
+        self.where = f"created at {where}" if where else f"called at {here()}"
+
+    def __str__(self) -> str:
+        return "\n  ".join(line for line in (self.what, self.why, self.fix, self.where, self.after) if line)
+
+    def retold(self, what: str, *, why: str = "", fix: str = "", where: str = "", after: str = "") -> Self:
+        """The same error for somebody who stands further away: `what` and, where given, the other lines are new."""
+        again = copy.copy(self)
+        again.args = (what,)
+        again.what, again.why, again.fix = what, why or self.why, fix or self.fix
+        again.where, again.after = f"created at {where}" if where else self.where, after or self.after
+        return again
 
 
 class ArgumentError(AutographError, ValueError):
@@ -114,9 +136,10 @@ class NoGradientRuleError(AutographError, NotImplementedError):
 
 
 class NonFiniteError(AutographError, FloatingPointError):
-    """The guard `on_nonfinite="raise"` refused a new value or an output that is not finite; no variable was changed.
+    """The guard `on_nonfinite="raise"` refused a new value that is not finite; no variable was changed.
 
-    The message names the first bad node. Lower the rate, clip the gradient, or mend the expression named.
+    The message names where it came from: a feed, a register that was not finite before, or the first op that made it of
+    finite numbers. Mend the data or the expression named, lower the rate, or clip the gradient.
     """
 
 

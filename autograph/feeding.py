@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograph.errors import NOTHING_CHANGED, FeedError
-from autograph.graph.origin import warn_user
 from autograph.graph.tensor import Placeholder, Tensor
+from autograph.origin import warn_user
 from autograph.tensor_type import show_shape
 
 _EXACT = {"float16": 2**11, "float32": 2**24, "float64": 2**53}  # whole numbers up to here are exact
@@ -19,8 +19,8 @@ _warned: weakref.WeakSet[Placeholder] = weakref.WeakSet()
 def refuse(position: int, placeholder: Placeholder, got: str, why: str = "", fix: str = "") -> FeedError:
     """The error for a value that does not fit input `position`."""
     return FeedError(
-        f"Input {position} {placeholder.name!r} {got}", why=why, fix="\n  ".join(filter(None, (fix, NOTHING_CHANGED))),
-        where=str(placeholder.origin),
+        f"Input {position} {placeholder.name!r} {got}", why=why, fix=fix, where=str(placeholder.origin),
+        after=NOTHING_CHANGED,
     )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from autograph.control import Body
 from autograph.errors import ArgumentTypeError
 from autograph.graph.graph import ancestors, substitute
 from autograph.graph.op import REGISTRY
-from autograph.graph.origin import Origin
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable
+from autograph.origin import Origin
 from autograph.tensor_type import TensorType, as_dtype
 
 

@@ -166,20 +166,20 @@ class Function:
             for name in named:
                 if name not in self._names:
                     raise FeedError(f"{self.name!r} has no input {name!r}{nearest(name, filter(None, self._names))}",
-                                    why=f"its inputs are ({signature})", fix=NOTHING_CHANGED)  # fmt: skip
+                                    why=f"its inputs are ({signature})", after=NOTHING_CHANGED)  # fmt: skip
             for position, name in enumerate(self._names):
                 if name in named and self._names.count(name) > 1:
                     what = f"{self.name!r} has several inputs {name!r}"
-                    raise FeedError(what, why="give them by position", fix=NOTHING_CHANGED)
+                    raise FeedError(what, why="give them by position", after=NOTHING_CHANGED)
                 if position >= len(args) and name in named:
                     given.append(named[name])
                 elif position < len(args) and name in named:
-                    raise FeedError(f"{self.name!r} got {name!r} twice", fix=NOTHING_CHANGED)
+                    raise FeedError(f"{self.name!r} got {name!r} twice", after=NOTHING_CHANGED)
         if len(given) != self._count:
             types = ", ".join(f"{p.name} {show_shape(p.shape)}" for p in self.tick.inputs)
             raise FeedError(
                 f"{self.name!r} takes {self._count} inputs ({types}), got {len(given)}",
-                fix=f"call with [{', '.join(p.name for p in self.tick.inputs)}]\n  {NOTHING_CHANGED}",
+                fix=f"call with [{', '.join(p.name for p in self.tick.inputs)}]", after=NOTHING_CHANGED,
             )
         if self._flat:
             return tuple(given)
@@ -202,7 +202,7 @@ class Function:
         if lock._is_owned():  # type: ignore[attr-defined]
             raise ReentrantCallError(
                 f"{self.name!r} was called inside a tick of the same registers",
-                fix=f"call it afterwards\n  {NOTHING_CHANGED}",
+                fix="call it afterwards", after=NOTHING_CHANGED,
             )
         with lock:
             if root.parent is None:
@@ -278,7 +278,7 @@ class Function:
         stacked = [array.ndim == p.ndim + 1 for p, array in zip(self.tick.inputs, feeds, strict=True)]
         for p, array, many in zip(self.tick.inputs, feeds, stacked, strict=True):
             if many and len(array) != n:
-                raise FeedError(f"input {p.name!r} is stacked {len(array)} times, the loop runs {n}", fix=NOTHING_CHANGED)
+                raise FeedError(f"input {p.name!r} is stacked {len(array)} times, the loop runs {n}", after=NOTHING_CHANGED)
         rows: list[list[Any]] = []
         for i in range(n):
             try:

@@ -51,7 +51,7 @@ def gradients(
     except NoGradientRuleError as error:
         names = ", ".join(repr(source.name) for source in sources)
         losses = ", ".join(repr(output.name) for output in outputs)
-        raise NoGradientRuleError(f"between {losses} and {names}: {error}") from None
+        raise error.retold(f"between {losses} and {names}: {error.what}") from None
     results = [found.get(source) for source in sources]
     return results[0] if single else results
 

@@ -14,7 +14,7 @@ from autograph.errors import NOTHING_CHANGED, AutographError, NonFiniteError, Si
 from autograph.executors.executor import Refused
 from autograph.graph.graph import ancestors
 from autograph.graph.register import locked, write_all
-from autograph.graph.tensor import Constant, Tensor, Variable
+from autograph.graph.tensor import Constant, Tensor, Variable, told
 from autograph.program.lower import Tick
 from autograph.tensor_type import element_count
 
@@ -39,7 +39,7 @@ def too_big(tick: Tick, name: str) -> SizeError:
     reads = " and ".join(f"{x.name} {x.type}" for x in big.inputs)
     return SizeError(
         f"{name!r}: node {big.name!r} needs {big.type} = {size:.1f} GiB", why=f"from {reads}",
-        fix=f"reduce the batch, or contract before you broadcast\n  {NOTHING_CHANGED}", where=str(big.origin),
+        fix="reduce the batch, or contract before you broadcast", where=str(big.origin), after=NOTHING_CHANGED,
     )  # fmt: skip
 
 
@@ -59,11 +59,7 @@ def explained(error: BaseException, program: Any, arrays: Sequence[Any], functio
         return error
     tensor = step.node
     if isinstance(error, AutographError):
-        text = str(error)
-        if NOTHING_CHANGED in text:
-            return error
-        inputs = "\n  ".join(f"input {i} is {x.describe()}" for i, x in enumerate(tensor.inputs))
-        return type(error)(f"{tensor.name}: {text}", why=inputs, fix=NOTHING_CHANGED, where=str(tensor.origin))
+        return error if error.after else told(error, tensor.name, tensor.inputs, str(tensor.origin), NOTHING_CHANGED)
     error.add_note(f"in {tensor.describe()}, created at {tensor.origin}\n{NOTHING_CHANGED}")
     return error
 
@@ -116,26 +112,27 @@ def _first_bad(function: Any, program: Any, arrays: Sequence[Any]) -> NonFiniteE
             bad = tensor
             break
     if bad is None:
-        return NonFiniteError(f"{function.name!r}: a new value is not finite", fix=NOTHING_CHANGED)
+        return NonFiniteError(f"{function.name!r}: a new value is not finite", after=NOTHING_CHANGED)
     where = tuple(int(i) for i in np.argwhere(~np.isfinite(np.asarray(values[bad])))[0])
     if isinstance(bad, Variable) or not bad.inputs:
         what = f"{bad.op.name} {bad.name!r} holds {np.asarray(values[bad])[where]} at {list(where)}"
-        return NonFiniteError(f"{function.name!r}: {what}", fix=NOTHING_CHANGED, where=str(bad.origin))
+        return NonFiniteError(f"{function.name!r}: {what}", after=NOTHING_CHANGED, where=str(bad.origin))
     reads = ", ".join(_element(values[x], where, np.shape(values[bad])) for x in bad.inputs)
     names = " and ".join(x.name for x in bad.inputs)
     return NonFiniteError(
         f"{function.name!r}: first {np.asarray(values[bad])[where]} in {bad.name!r} at {list(where)}: {bad.op.name}({reads})",
         why=f"input {names}",
-        fix=f"{_HINTS.get(bad.op.name, _HINT)}\n  {NOTHING_CHANGED}",
+        fix=_HINTS.get(bad.op.name, _HINT),
         where=str(bad.origin),
+        after=NOTHING_CHANGED,
     )
 
 
 def stuck(function: Any, program: Any, arrays: Sequence[Any], ticks: int) -> NonFiniteError:
     """Ticks in a row were skipped: the error that ends it, with the first bad node of the last."""
     last = _first_bad(function, program, arrays)
-    return NonFiniteError(
-        f"{ticks} ticks in a row were not finite, and were skipped; the registers hold the values before them\n  {last}",
+    return last.retold(
+        f"{ticks} ticks in a row were not finite, and were skipped; the registers hold the values before them\n  {last.what}",
         fix="lower the learning rate, or clip the gradient (clipnorm=)",
     )
 

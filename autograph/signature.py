@@ -14,9 +14,9 @@ from autograph.errors import (
     nearest,
 )
 from autograph.graph.graph import ancestors, path, substitute
-from autograph.graph.origin import warn_user
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, as_tensor
 from autograph.graph.updates import Update, Updates
+from autograph.origin import warn_user
 from autograph.structure import is_nested
 
 
@@ -108,8 +108,8 @@ def matched(entry: Any, value: Any, name: str) -> list[Any]:
     if isinstance(entry, dict):
         if not isinstance(value, dict) or set(value) != set(entry):
             got = list(value) if isinstance(value, dict) else type(value).__name__
-            raise FeedError(f"{name!r}: a dict with keys {list(entry)} expected, got {got}", fix=NOTHING_CHANGED)
+            raise FeedError(f"{name!r}: a dict with keys {list(entry)} expected, got {got}", after=NOTHING_CHANGED)
         return [leaf for key in entry for leaf in matched(entry[key], value[key], name)]
     if not isinstance(value, list | tuple) or len(value) != len(entry):
-        raise FeedError(f"{name!r}: {len(entry)} values expected in a list, got {type(value).__name__}", fix=NOTHING_CHANGED)
+        raise FeedError(f"{name!r}: {len(entry)} values expected in a list, got {type(value).__name__}", after=NOTHING_CHANGED)
     return [leaf for e, v in zip(entry, value, strict=True) for leaf in matched(e, v, name)]

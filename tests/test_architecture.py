@@ -22,6 +22,7 @@ PACKAGES = ("autograph", "optimizers")
 LONGEST_FILE = 450
 
 FLOORS = {
+    "autograph/origin.py": 0,
     "autograph/errors.py": 0,
     "autograph/config.py": 0,
     "autograph/tensor_type.py": 0,
@@ -58,7 +59,7 @@ FLOORS = {
     "autograph/__main__.py": 13,
 }
 
-OPEN_TO_ALL = "autograph/errors.py"  # it imports nothing of ours
+OPEN_TO_ALL = "autograph/errors.py"  # it imports origin.py, which imports nothing of ours
 
 # Third-party libraries that are used where they are installed: imported inside the function that needs them.
 OPTIONAL = {

@@ -41,8 +41,7 @@ def test_a_bad_input_gets_its_message(case: Case) -> None:
     assert not missing, f"{missing} not in:\n{text}"
     file = re.escape(os.path.basename(case.make.__code__.co_filename))
     places = [int(n) for n in re.findall(rf"{file}:(\d+)", text)]
-    if case.line:
-        assert places and set(places) <= lines_of(case.make), f"{places} not in {sorted(lines_of(case.make))}:\n{text}"
+    assert places and set(places) <= lines_of(case.make), f"{places} not in {sorted(lines_of(case.make))}:\n{text}"
     assert [v.register.home.tobytes() for v in variables] == old, "no variable was changed"
     assert "object at 0x" not in text, text
 

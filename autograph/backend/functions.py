@@ -51,7 +51,7 @@ class Function:
             why = f"its first axis would be taken as {len(inputs)} inputs" if inputs.ndim else ""
         else:
             what, why = f"a {type(inputs).__name__}", "the inputs come in one list"
-        return FeedError(f"{self.name!r} got {what} instead of a list", why=why, fix=f"call {call}\n  {NOTHING_CHANGED}")
+        return FeedError(f"{self.name!r} got {what} instead of a list", why=why, fix=f"call {call}", after=NOTHING_CHANGED)
 
     @property
     def name(self) -> str:

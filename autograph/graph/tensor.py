@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from autograph.errors import ArgumentTypeError, AutographError, DTypeError, ShapeError, StaleGraphError, SymbolicError
 from autograph.graph.op import REGISTRY, Kind, Op, as_given, register
-from autograph.graph.origin import Origin, here
 from autograph.graph.register import Register
+from autograph.origin import Origin, here
 from autograph.tensor_type import (
     CANONICAL,
     DType,
@@ -312,7 +312,7 @@ def apply(op: Op, *operands: Any, **params: Any) -> Tensor:
         inputs: tuple[Tensor, ...] = tuple(given)
         inferred = op.infer(*[x.type for x in inputs], **params)
     except AutographError as error:
-        raise _told_of(error, op, given) from None
+        raise told(error, op.name, given) from None
     cleared = _cleared[0][0]
     for x in inputs:
         if x.number <= cleared:
@@ -334,14 +334,12 @@ def _number_constant(number: bool | int | float, dtype: DType | None) -> Tensor:
         return Constant(np.array(number, dtype))
 
 
-def _told_of(error: AutographError, op: Op, operands: Iterable[Any]) -> AutographError:
-    """The same error, saying which op it was and what its inputs are."""
-    text = str(error)
-    if text.startswith(f"{op.name}: ") or "\n  input " in text:
-        return error
-    inputs = [x if isinstance(x, Tensor) else as_tensor(x) for x in operands]
-    lines = [f"input {i} is {x.describe()}" for i, x in enumerate(inputs)]
-    return type(error)(f"{op.name}: {text}", fix="\n  ".join(lines), where=str(here()))
+def told(error: AutographError, name: str, operands: Iterable[Any], where: str = "", after: str = "") -> AutographError:
+    """The same error, saying in what op it was and what its inputs are."""
+    what = error.what if error.what.startswith(name.partition(" ")[0]) else f"{name}: {error.what}"
+    lines = [f"input {i} is {x.describe() if isinstance(x, Tensor) else x}" for i, x in enumerate(operands)]
+    why = [error.why] if "input 0 is" in error.why else [error.why, *lines]
+    return error.retold(what, why="\n  ".join(filter(None, why)), where=where, after=after)
 
 
 def node(tensor: Tensor, inputs: tuple[Tensor, ...], params: dict[str, Any], type: TensorType) -> Tensor:

@@ -9,9 +9,9 @@ import numpy as np
 
 from autograph.errors import AutographError, DTypeError, DuplicateUpdateError, UpdateTypeError
 from autograph.graph.op import Kind
-from autograph.graph.origin import Origin, here
 from autograph.graph.show import formula
 from autograph.graph.tensor import Constant, Tensor, Variable, as_tensor, cast_literal
+from autograph.origin import Origin, here
 from autograph.tensor_type import shapes_agree, show_shape
 
 
@@ -98,8 +98,8 @@ def new_value(variable: Variable, value: Any) -> Tensor:
             return Constant(tensor.value, origin=here())
         return cast_literal(tensor, variable.dtype)
     except AutographError as error:
-        what = f"the update of {variable.name!r} {variable.type}: {error}"
-        raise UpdateTypeError(what, where=str(variable.origin)) from None
+        what = f"the update of {variable.name!r} {variable.type}: {error.what}"
+        raise UpdateTypeError(what, why=error.why, fix=error.fix, where=str(variable.origin)) from None
 
 
 # checks --------------------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, Shape
 from autograph.graph.graph import substitute
 from autograph.graph.notation import escaped, latex_name
 from autograph.graph.op import REGISTRY, Kind
-from autograph.graph.origin import warn_user
 from autograph.graph.show import formula, latex
 from autograph.graph.tensor import Tensor, Variable, apply
 from autograph.graph.update import Update, check_type, check_updates, new_value, read_item, read_items
+from autograph.origin import warn_user
 
 __all__ = ["Update", "Updates", "as_updates"]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from autograph.graph.graph import ancestors
 from autograph.graph.op import Kind
-from autograph.graph.origin import credit
 from autograph.graph.tensor import Constant, Placeholder, Tensor, node, rebuilt
+from autograph.origin import credit
 from autograph.tensor_type import TensorType, as_dtype
 
 Rewrite = Callable[[Tensor], Tensor | None]

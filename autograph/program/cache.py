@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from autograph.graph.origin import warn_user
+from autograph.origin import warn_user
 
 LIMIT = 256 * 2**20  # bytes of scratch that the programs of one function may ask for together
 COUNT = 64  # programs

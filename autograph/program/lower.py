@@ -12,9 +12,9 @@ from typing import NamedTuple, cast
 from autograph.control import Body, changed
 from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
 from autograph.graph.graph import ancestors
-from autograph.graph.origin import credit
-from autograph.graph.tensor import Placeholder, Tensor, Variable, node, rebuilt
+from autograph.graph.tensor import Placeholder, Tensor, Variable, node, rebuilt, told
 from autograph.graph.update import Update, check_type
+from autograph.origin import credit
 from autograph.passes.constants import folded
 from autograph.tensor_type import TensorType
 
@@ -68,7 +68,7 @@ def lower(tick: Tick, types: Sequence[TensorType]) -> Tick:
         try:
             check_type(Update(register, value))  # a size that was unknown when the function was built
         except UpdateTypeError as error:
-            raise UpdateTypeError(str(error), fix=NOTHING_CHANGED) from None
+            raise error.retold(error.what, after=NOTHING_CHANGED) from None
     return lowered
 
 
@@ -88,10 +88,7 @@ def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
         same = inputs == tensor.inputs and tensor.type.is_static
         result = tensor if same else rebuilt(tensor, inputs)
     except AutographError as error:
-        lines = "\n  ".join(f"input {i} is {x.describe()}" for i, x in enumerate(inputs))
-        text = str(error)
-        what = text if text.startswith(f"{tensor.op.name}") else f"{tensor.op.name} {tensor.name!r}: {text}"
-        raise type(error)(what, why=lines, fix=NOTHING_CHANGED, where=str(tensor.origin)) from None
+        raise told(error, f"{tensor.op.name} {tensor.name!r}", inputs, str(tensor.origin), NOTHING_CHANGED) from None
     return folded(result)
 
 

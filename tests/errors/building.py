@@ -9,18 +9,18 @@ from autograph import backend as K
 from tests.errors.table import Made, case
 
 
-@case(1, TypeError, words="`inputs` must be a list · 'x' · [x]", line=False)
+@case(1, TypeError, words="`inputs` must be a list · 'x' · [x]")
 def bare_input() -> Made:
     x = ag.placeholder((3,), name="x")
     return lambda: ag.function(x, [x * 2.0]), []
 
 
-@case(1, TypeError, words="`inputs` must be a list · ndarray", line=False)
+@case(1, TypeError, words="`inputs` must be a list · ndarray")
 def array_of_inputs() -> Made:
     return lambda: ag.function(np.ones(3), []), []
 
 
-@case(1, TypeError, words="inputs · 'images' · list", line=False)
+@case(1, TypeError, words="inputs · 'images' · list")
 def bare_input_in_k() -> Made:
     x = K.placeholder((None, 4), name="images")
     return lambda: K.function(x, [x + 1]), []
@@ -40,37 +40,37 @@ def unlisted_in_an_update() -> Made:
     return lambda: ag.function([], [], [(w, w * rate)]), [w]
 
 
-@case(3, ValueError, words="'x' · positions 0 and 2 · list it once", line=False)
+@case(3, ValueError, words="'x' · positions 0 and 2 · list it once")
 def input_twice() -> Made:
     x, y = ag.placeholder((2,), name="x"), ag.placeholder((2,), name="y")
     return lambda: ag.function([x, y, x], x + y), []
 
 
-@case(3, ValueError, words="'mask' · positions 0 and 1", line=False)
+@case(3, ValueError, words="'mask' · positions 0 and 1")
 def input_twice_nested() -> Made:
     m = ag.placeholder((), name="mask")
     return lambda: ag.function({"a": m, "b": [m]}, m), []
 
 
-@case(4, TypeError, words="inputs[1] · 'w' · variable · set_value", line=False)
+@case(4, TypeError, words="inputs[1] · 'w' · variable · set_value")
 def variable_as_input() -> Made:
     x, w = ag.placeholder((2,), name="x"), ag.variable(np.ones(2), name="w")
     return lambda: ag.function([x, w], x + w), [w]
 
 
-@case(4, TypeError, words="inputs[0] · ndarray", line=False)
+@case(4, TypeError, words="inputs[0] · ndarray")
 def array_as_input() -> Made:
     x = ag.placeholder((2,), name="x")
     return lambda: ag.function([np.ones(2), x], x), []
 
 
-@case(5, TypeError, ValueError, words="updates[0] · placeholder 'x' · only variables · variable(", line=False)
+@case(5, TypeError, ValueError, words="updates[0] · placeholder 'x' · only variables · variable(")
 def placeholder_as_target() -> Made:
     x = ag.placeholder((2,), name="x")
     return lambda: ag.function([x], [], [(x, x + 1.0)]), []
 
 
-@case(5, TypeError, words="updates[1] · 'scores' · only variables", line=False)
+@case(5, TypeError, words="updates[1] · 'scores' · only variables")
 def expression_as_target() -> Made:
     w = ag.variable(np.ones(2), name="w")
     y = ag.tanh(w)
@@ -115,37 +115,37 @@ def update_of_an_integer() -> Made:
     return lambda: ag.function([x], [], [(n, n * x)]), [n]
 
 
-@case(9, TypeError, words="updates[0] · 'v' · pair · [(variable, new_value)]", line=False)
+@case(9, TypeError, words="updates[0] · 'v' · pair · [(variable, new_value)]")
 def flat_updates() -> Made:
     v = ag.variable(np.ones(2), name="v")
     return lambda: ag.function([], [], [v, v + 1.0]), [v]
 
 
-@case(9, TypeError, words="updates[0] · 'kernel' · name · variable itself", line=False)
+@case(9, TypeError, words="updates[0] · 'kernel' · name · variable itself")
 def updates_by_name() -> Made:
     v = ag.variable(np.ones(2), name="kernel")
     return lambda: ag.function([], v, {"kernel": v + 1.0}), [v]
 
 
-@case(10, ValueError, words="session_kwarg", line=False)
+@case(10, ValueError, words="session_kwarg")
 def unknown_keyword() -> Made:
     x = K.placeholder((2,))
     return lambda: K.function([x], [x], session_kwarg=1), []
 
 
-@case(10, ValueError, words="on_nonfinite='ignore' · apply · raise · skip", line=False)
+@case(10, ValueError, words="on_nonfinite='ignore' · apply · raise · skip")
 def unknown_choice() -> Made:
     x = ag.placeholder((2,))
     return lambda: ag.function([x], x, on_nonfinite="ignore"), []
 
 
-@case(10, ValueError, words="executor 'nunpy' · 'numpy'", line=False)
+@case(10, ValueError, words="executor 'nunpy' · 'numpy'")
 def unknown_executor() -> Made:
     x = ag.placeholder((2,))
     return lambda: ag.function([x], x, executor="nunpy"), []
 
 
-@case(11, TypeError, words="'train' takes 3 inputs · x [?, 784] · y [?, 10] · phase [] · got 2 · No variable", line=False)
+@case(11, TypeError, words="'train' takes 3 inputs · x [?, 784] · y [?, 10] · phase [] · got 2 · No variable")
 def too_few_values() -> Made:
     x, y = ag.placeholder((None, 784), name="x"), ag.placeholder((None, 10), name="y")
     phase, w = ag.placeholder((), name="phase"), ag.variable(1.0, name="w")
@@ -153,21 +153,21 @@ def too_few_values() -> Made:
     return lambda: f(np.ones((1, 784)), np.ones((1, 10))), [w]
 
 
-@case(11, TypeError, words="'f' · 'sclae' · 'scale'", line=False)
+@case(11, TypeError, words="'f' · 'sclae' · 'scale'")
 def misspelt_value() -> Made:
     s = ag.placeholder((), name="scale")
     f = ag.function([s], s * 2.0, name="f")
     return lambda: f(sclae=1), []
 
 
-@case(12, TypeError, words="list", line=False)
+@case(12, TypeError, words="list")
 def array_instead_of_a_list() -> Made:
     x = K.placeholder((None, 784), name="x")
     f = K.function([x], [x * 2])
     return lambda: f(np.ones((32, 784))), []
 
 
-@case(12, TypeError, words="list", line=False)
+@case(12, TypeError, words="list")
 def number_instead_of_a_list() -> Made:
     x = K.placeholder((), name="x")
     f = K.function([x], [x * 2])

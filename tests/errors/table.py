@@ -11,25 +11,24 @@ Made = tuple[Callable[[], Any], Sequence[Variable]]  # what fails, and the varia
 
 
 class Case(NamedTuple):
-    """A function that makes ready what fails, the types it fails with, and what the text says."""
+    """A function that makes ready what fails, the types it fails with, and what the text says beside a line of `make`."""
 
     number: int
     make: Callable[[], Made]
     types: tuple[type[BaseException], ...]
     words: tuple[str, ...]
-    line: bool  # whether the text names the user's line, which is one of `make`
 
 
 CASES: list[Case] = []
 
 
 def case(
-    number: int, *types: type[BaseException], words: str, line: bool = True
+    number: int, *types: type[BaseException], words: str
 ) -> Callable[[Callable[[], Made]], Callable[[], Made]]:
     """An entry: the words are separated by `·`."""
 
     def add(make: Callable[[], Made]) -> Callable[[], Made]:
-        CASES.append(Case(number, make, types, tuple(word.strip() for word in words.split("·")), line))
+        CASES.append(Case(number, make, types, tuple(word.strip() for word in words.split("·"))))
         return make
 
     return add

@@ -10,8 +10,13 @@ import warnings
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_INSIDE = (_HOME + os.sep, os.path.join(os.path.dirname(_HOME), "optimizers") + os.sep)
+import numpy
+
+_HOME = os.path.dirname(os.path.abspath(__file__))
+_INSIDE = (
+    _HOME + os.sep, os.path.join(os.path.dirname(_HOME), "optimizers") + os.sep, "<autograph>",
+    os.path.dirname(os.path.abspath(numpy.__file__)) + os.sep,
+)  # fmt: skip
 _inside: dict[CodeType, bool] = {}
 
 
@@ -75,7 +80,7 @@ UNKNOWN = Origin(None, 0, "an unknown place")
 
 
 def here() -> Origin:
-    """The innermost frame that is not autograph's own, or what is credited."""
+    """The innermost frame that is neither autograph's own nor NumPy's, or what is credited."""
     if _credited.origin is not None:
         return _credited.origin
     frame: FrameType | None = sys._getframe(1)
