@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from autograph.arrays import numpy_namespace
 from autograph.errors import NOTHING_CHANGED, AutographError, NonFiniteError, SizeError
 from autograph.executors.executor import Refused
 from autograph.graph.graph import ancestors
+from autograph.graph.op import Kind
 from autograph.graph.register import locked, write_all
 from autograph.graph.tensor import Constant, Tensor, Variable, told
 from autograph.program.lower import Tick
@@ -27,6 +28,7 @@ _HINTS = {
     "power": "a negative base with a fraction has no value: write sign(x)·abs(x)**p",
     "exp": "it overflows: subtract the maximum first, or use logsumexp, softmax or softplus",
     "logsumexp": "a fully masked row, all −inf, has no finite logarithm: mask its loss by where",
+    "subtract": "∞ − ∞ has no value; so a fully masked row, all −inf, has no softmax: mask its loss by where",
     "softmax_weights": "a fully masked row, all −inf, has no softmax: mask its loss by where",
 }
 
@@ -94,7 +96,7 @@ def _evaluated(roots: Sequence[Tensor], known: dict[Tensor, Any]) -> Iterator[tu
         yield tensor, known[tensor]
 
 
-def _read(tensor: Tensor, known: dict[Tensor, Any]) -> Sequence[Tensor]:
+def _read(tensor: Tensor, known: Mapping[Tensor, Any]) -> Sequence[Tensor]:
     """The inputs that are computed for a tensor: `hold`, whose condition is known, takes one of its values alone."""
     if tensor.op.name != "hold":
         return tensor.inputs
@@ -102,30 +104,98 @@ def _read(tensor: Tensor, known: dict[Tensor, Any]) -> Sequence[Tensor]:
     return (condition, new, new) if known[condition] else (condition, old, old)
 
 
+class _Bad(NamedTuple):
+    """An element that is not finite."""
+
+    tensor: Tensor
+    place: tuple[int, ...]
+    value: Any
+
+    @property
+    def at(self) -> str:
+        return f" at {list(self.place)}" if self.place else ""
+
+    def __str__(self) -> str:
+        return f"{self.value}{self.at}"
+
+
 def _first_bad(function: Any, program: Any, arrays: Sequence[Any]) -> NonFiniteError:
-    """Found by a second, slow run on the same feeds and old registers: the first node that is not finite."""
-    values: dict[Tensor, Any] = {}
-    bad = None
-    for tensor, value in values_of(program.tick, arrays):
-        values[tensor] = value
-        if tensor.type.is_float and not isinstance(tensor, Constant) and not np.all(np.isfinite(value)):
-            bad = tensor
-            break
-    if bad is None:
+    """Found by a second, slow run on the same feeds and old registers: where what is not finite came from."""
+    tick = program.tick
+    values = dict(values_of(tick, arrays))
+    root = next(_refused(tick, values), None)
+    if root is None:
         return NonFiniteError(f"{function.name!r}: a new value is not finite", after=NOTHING_CHANGED)
-    where = tuple(int(i) for i in np.argwhere(~np.isfinite(np.asarray(values[bad])))[0])
-    if isinstance(bad, Variable) or not bad.inputs:
-        what = f"{bad.op.name} {bad.name!r} holds {np.asarray(values[bad])[where]} at {list(where)}"
-        return NonFiniteError(f"{function.name!r}: {what}", after=NOTHING_CHANGED, where=str(bad.origin))
-    reads = ", ".join(_element(values[x], where, np.shape(values[bad])) for x in bad.inputs)
-    names = " and ".join(x.name for x in bad.inputs)
-    return NonFiniteError(
-        f"{function.name!r}: first {np.asarray(values[bad])[where]} in {bad.name!r} at {list(where)}: {bad.op.name}({reads})",
-        why=f"input {names}",
-        fix=_HINTS.get(bad.op.name, _HINT),
-        where=str(bad.origin),
-        after=NOTHING_CHANGED,
-    )
+    register, end = root
+    so = f"the new value of {register.name!r} would be {end}"
+    bad, maker = _source(end, values)
+    made = maker and f"{maker.tensor.name!r} is {maker}: {_call(maker, values)}"
+    leaf = {"placeholder": "feed", "variable": "register"}.get(bad.tensor.op.name)
+    if leaf == "feed":
+        what = f"{bad} came in through the feed {bad.tensor.name!r} (position {tick.inputs.index(bad.tensor)})"
+        fix = "check the data before the call, as by np.isfinite(x).all()"
+    elif leaf == "register":
+        what = f"the register {bad.tensor.name!r} was already not finite: {bad}"
+        fix = "give it a finite value by set_value; on_nonfinite=\"raise\" keeps such values out of registers"
+    else:
+        what = f"first {bad.value} in {bad.tensor.name!r}{bad.at}: {_call(bad, values)}"
+        made, so = f"input {' and '.join(x.name for x in bad.tensor.inputs)}", f"so {so}"
+        fix = _HINTS.get(bad.tensor.op.name, _HINT)
+    why, hint = "\n  ".join(filter(None, (made, so))), _HINTS.get(maker.tensor.op.name) if maker else None
+    what = f"{function.name!r}: {what}"
+    return NonFiniteError(what, why=why, fix=hint or fix, where=str(bad.tensor.origin), after=NOTHING_CHANGED)
+
+
+def _refused(tick: Tick, values: Mapping[Tensor, Any]) -> Iterator[tuple[Variable, _Bad]]:
+    """The registers whose new values are not finite where the old ones are, each with the first such element."""
+    for register, tensor, guard in zip(tick.registers, tick.values, tick.guards, strict=True):
+        if tensor.type.is_float and (guard is None or values[guard]):
+            new = np.asarray(values[tensor])
+            wrong = ~np.isfinite(new) & np.isfinite(register.register.home)
+            if wrong.any():
+                index = tuple(np.argwhere(wrong)[0].tolist())
+                yield register, _Bad(tensor, index, new[index])
+
+
+def _source(end: _Bad, values: Mapping[Tensor, Any]) -> tuple[_Bad, _Bad | None]:
+    """Where `end` came from, and, where that is an infinity that was fed or held, the op that made a NaN of it.
+
+    A NaN of a leaf counts first; then an op that made it of finite numbers; then an infinity of a leaf, which may be
+    meant (as in masks); then an op that made a NaN of infinities.
+    """
+    found: list[tuple[int, int, _Bad]] = []
+    seen, todo = {end.tensor}, [end]
+    while todo:
+        bad = todo.pop()
+        behind = list(_behind(bad, values))
+        nan = np.isnan(bad.value)
+        worst = [b for b in behind if np.isnan(b.value)] or behind
+        if not bad.tensor.inputs:
+            rank = 5 if isinstance(bad.tensor, Constant) else 0 if nan else 2
+            found.append((rank, bad.tensor.number, bad))
+        elif not any(np.isnan(b.value) for b in behind) and (nan or not behind):
+            found.append((3 if behind else 1, bad.tensor.number, bad))
+        todo += [b for b in worst if b.tensor not in seen]
+        seen.update(b.tensor for b in worst)
+    rank, _, first = min(found)
+    return first, next((bad for r, _, bad in sorted(found) if r == 3), None) if rank == 2 else None
+
+
+def _behind(bad: _Bad, values: Mapping[Tensor, Any]) -> Iterator[_Bad]:
+    """What is not finite among the inputs of a tensor: elementwise, at the same element; else, the first of a NaN."""
+    for source in dict.fromkeys(_read(bad.tensor, values)):
+        if not source.type.is_float:
+            continue
+        array = np.asarray(values[source])
+        if bad.tensor.op.kind is Kind.ELEMENTWISE:
+            lead = len(bad.place) - array.ndim
+            index = tuple(0 if n == 1 else i for i, n in zip(bad.place[lead:], array.shape, strict=True))
+            if not np.isfinite(array[index]):
+                yield _Bad(source, index, array[index])
+        elif not np.all(np.isfinite(array)):
+            wrong = np.isnan(array) if np.isnan(array).any() else np.isinf(array)
+            index = tuple(np.argwhere(wrong)[0].tolist())
+            yield _Bad(source, index, array[index])
 
 
 def stuck(function: Any, program: Any, arrays: Sequence[Any], ticks: int) -> NonFiniteError:
@@ -135,6 +205,13 @@ def stuck(function: Any, program: Any, arrays: Sequence[Any], ticks: int) -> Non
         f"{ticks} ticks in a row were not finite, and were skipped; the registers hold the values before them\n  {last.what}",
         fix="lower the learning rate, or clip the gradient (clipnorm=)",
     )
+
+
+def _call(bad: _Bad, values: Mapping[Tensor, Any]) -> str:
+    """The op of a tensor with what it read: `log(-3)`."""
+    shape = np.shape(values[bad.tensor])
+    reads = ", ".join(_element(values[x], bad.place, shape) for x in _read(bad.tensor, values))
+    return f"{bad.tensor.op.name}({reads})"
 
 
 def _element(value: Any, where: tuple[int, ...], shape: tuple[int, ...]) -> str:
