@@ -19,6 +19,8 @@ from autograph import (
     nearest,
 )
 
+_EXPLAINED, _SHOWN = 32, 4  # parameters whose paths are looked at; and what a message lists
+
 
 def read_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Mapping[Any, Any]]:
     """loss, params and constraints, from every call form there has been."""
@@ -96,9 +98,20 @@ def _gradient_for(p: Variable, g: Any) -> Tensor:
 
 
 def _disconnected(loss: Tensor, missing: list[Variable]) -> DisconnectedError:
-    """The error that names each parameter without a gradient, and what cuts its path."""
-    paths = [explain_gradient(loss, p) for p in missing[:3]]
-    lines = [f"no gradient for {p.name!r} {p.type}: {path.why}" for p, path in zip(missing, paths, strict=False)]
-    if len(missing) > len(paths):
-        lines.append(f"nor for {len(missing) - len(paths)} more")
-    return DisconnectedError("\n  ".join(lines), fix=paths[0].remedy, where=str(missing[0].origin))
+    """The error that names the parameters without a gradient, those behind one cut together, and what cuts their paths."""
+    cut: dict[str, list[Variable]] = {}
+    remedies: dict[str, None] = {}
+    for p in missing[:_EXPLAINED]:
+        path = explain_gradient(loss, p)
+        cut.setdefault(path.why, []).append(p)
+        remedies[path.remedy] = None
+    lines = [f"no gradient for {_listed(some)}: {why}" for why, some in list(cut.items())[:_SHOWN]]
+    told = sum(len(some) for some in list(cut.values())[:_SHOWN])
+    if len(missing) > told:
+        lines.append(f"nor for {len(missing) - told} more")
+    return DisconnectedError("\n  ".join(lines), fix="\n  ".join(remedies), where=str(missing[0].origin))
+
+
+def _listed(params: list[Variable]) -> str:
+    names = [f"{p.name!r} {p.type}" for p in params[:_SHOWN]]
+    return ", ".join(names) + (f" and {len(params) - _SHOWN} more" if len(params) > _SHOWN else "")

@@ -19,11 +19,13 @@ from autograph import (
     ShapeError,
     Updates,
     Variable,
+    argmax,
     cast,
     greater,
     placeholder,
     reduce_sum,
     square,
+    stack,
     variable,
 )
 from optimizers import SGD, Adam, Optimizer
@@ -179,11 +181,27 @@ def test_a_parameter_without_a_gradient_is_named_with_the_op_that_cuts_its_path(
     assert f"test_get_updates.py:{b.origin.line}" in text
 
 
-def test_of_many_parameters_without_a_gradient_three_are_explained() -> None:
-    w = variable([1.0, 2.0], name="w")
-    others = [variable([1.0], name=f"b{i}") for i in range(5)]
-    with pytest.raises(DisconnectedError, match=r"'b2'.*\n.*nor for 2 more"):
-        SGD().get_updates(reduce_sum(square(w)), [w, *others])
+def test_parameters_behind_one_cut_are_named_together_and_the_cut_once() -> None:
+    w, behind = variable([1.0, 2.0], name="w"), [variable([1.0], name=f"b{i}") for i in range(5)]
+    unread = [variable([1.0], name="c0"), variable([1.0], name="c1")]
+    cut = argmax(stack(behind))
+    loss = reduce_sum(square(w)) + cast(cut, "float32")
+    loss.name = "loss"
+    with pytest.raises(DisconnectedError) as caught:
+        SGD().get_updates(loss, [*behind, *unread, w])
+    first, second, *rest = str(caught.value).splitlines()
+    names = "'b0' float32[1], 'b1' float32[1], 'b2' float32[1], 'b3' float32[1] and 1 more"
+    assert first.startswith(f"no gradient for {names}: the path is cut at argmax {cut.name!r}")
+    assert second == "  no gradient for 'c0' float32[1], 'c1' float32[1]: 'loss' does not read it"
+    assert ["softmax" in line for line in rest[:2]] == [True, False] and "remove" in rest[1]
+    assert str(caught.value).count("cut at") == 1
+
+
+def test_of_very_many_parameters_behind_different_cuts_some_are_explained() -> None:
+    params = [variable([1.0], name=f"b{i}") for i in range(50)]
+    loss = reduce_sum(stack([cast(cast(p, "int32"), "float32") for p in params]))
+    with pytest.raises(DisconnectedError, match=r"'b3'.*\n.*nor for 46 more"):
+        SGD().get_updates(loss, params)
 
 
 def test_what_an_optimizer_refuses_leaves_no_trace() -> None:
