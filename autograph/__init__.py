@@ -5,7 +5,7 @@ A variable is a register, a call of a compiled function is one tick, and the upd
 
 from __future__ import annotations
 
-from autograph import ops
+from autograph import arguments, ops
 from autograph.config import (
     default_executor,
     epsilon,
@@ -204,7 +204,7 @@ __all__ = [
     "IndexRangeError", "LoopError", "MissingInputError", "NoGradientRuleError", "NonFiniteError", "Placeholder",
     "ReentrantCallError", "RowSparse", "Session", "ShapeError", "SizeError", "StaleGraphError", "SymbolicError", "Tensor",
     "Update", "UpdateError", "UpdateTypeError", "Updates", "Variable", "abs", "add", "arange", "arccos", "arccosh",
-    "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "as_tensor", "batch_dot",
+    "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "arguments", "as_tensor", "batch_dot",
     "boolean_mask", "broadcast_like", "broadcast_to", "cast", "cbrt", "ceil", "centered", "cholesky",
     "clear_session", "clip", "concatenate", "constant", "cos", "cosh", "count_nonzero", "cumprod", "cumsum",
     "custom_gradient", "custom_op", "default_executor", "det", "diag", "diagonal", "digamma", "div_no_nan",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-import numpy as np
-
-from autograph.errors import ArgumentError, nearest
+from autograph.arguments import choice, number, shown
+from autograph.errors import ArgumentError
 
 _FLOATS = ("float16", "float32", "float64")
 _FORMATS = ("channels_last", "channels_first")
@@ -18,10 +18,13 @@ _settings: dict[str, str | float] = {
 }
 
 
-def _choice(what: str, value: str, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise ArgumentError(f"{what} {value!r} is unknown{nearest(value, choices)}", fix=f"choose one of {choices}")
-    return value
+EXECUTORS: list[str] = []  # the names of the machines there are, which `executors` knows
+
+
+def _chosen(what: str, value: Any, choices: tuple[str, ...]) -> str:
+    name = getattr(value, "name", value)  # of a dtype
+    choice(what, name, choices)
+    return str(name)
 
 
 def floatx() -> str:
@@ -31,7 +34,7 @@ def floatx() -> str:
 
 def set_floatx(dtype: str) -> None:
     """Set what `floatx()` returns; tensors that exist keep their dtype. Raises ArgumentError on another name."""
-    _settings["floatx"] = _choice("floatx", str(dtype), _FLOATS)
+    _settings["floatx"] = _chosen("floatx", dtype, _FLOATS)
 
 
 def epsilon() -> float:
@@ -41,10 +44,10 @@ def epsilon() -> float:
 
 def set_epsilon(value: float) -> None:
     """Set what `epsilon()` returns. Raises ArgumentError unless the value is a finite positive number."""
-    number = float(value)
-    if not (np.isfinite(number) and number > 0):
-        raise ArgumentError(f"epsilon={value!r}: a finite positive number expected")
-    _settings["epsilon"] = number
+    found = number(value, "epsilon")
+    if found <= 0:
+        raise ArgumentError(f"epsilon={shown(value)} is not positive", fix="1e-7, for one")
+    _settings["epsilon"] = found
 
 
 def image_data_format() -> str:
@@ -54,7 +57,7 @@ def image_data_format() -> str:
 
 def set_image_data_format(data_format: str) -> None:
     """Set what `image_data_format()` returns. Raises ArgumentError on another name."""
-    _settings["image_data_format"] = _choice("image data format", str(data_format), _FORMATS)
+    _settings["image_data_format"] = _chosen("image_data_format", data_format, _FORMATS)
 
 
 def default_executor() -> str:
@@ -63,5 +66,6 @@ def default_executor() -> str:
 
 
 def set_default_executor(name: str) -> None:
-    """Set the executor of functions built from now on; the name is checked when one is built."""
+    """Set the executor of functions built from now on. Raises ArgumentError on another name."""
+    choice("executor", name, EXECUTORS)
     _settings["executor"] = name

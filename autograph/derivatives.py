@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from autograph.arguments import listed, shown
 from autograph.control import map_rows
 from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from autograph.gradients import gradients
@@ -39,7 +40,7 @@ def jacobian(y: Tensor, x: Tensor) -> Tensor | None:
     """
     for what in (y, x):
         if not isinstance(what, Tensor):
-            raise ArgumentTypeError(f"jacobian: a {type(what).__name__} is no tensor", fix="pass one tensor for y and one for x")
+            raise ArgumentTypeError(f"jacobian: {shown(what)} is no tensor", fix="pass one tensor for y and one for x")
     row = Placeholder(TensorType(y.dtype, y.shape))
     product = gradients([y], x, cotangents=[row])
     if product is None:
@@ -90,11 +91,14 @@ def jacobian_vector_product(y: Tensor, variables: Any, vectors: Any) -> Tensor |
 
 def _paired(variables: Any, vectors: Any) -> tuple[list[Tensor], list[Tensor], bool]:
     single = isinstance(variables, Tensor)
-    sources: Sequence[Tensor] = [variables] if single else list(variables)
-    directions = [as_tensor(v) for v in ([vectors] if single else vectors)]
+    fix = "pass a variable and a vector, or a list of each"
+    sources: list[Any] = [variables] if single else listed(variables, "variables", fix)
+    directions = [as_tensor(v) for v in ([vectors] if single else listed(vectors, "vectors", fix))]
     if len(sources) != len(directions):
-        raise ArgumentError(f"{len(sources)} variables and {len(directions)} vectors: one each is needed")
-    for x, v in zip(sources, directions, strict=True):
+        raise ArgumentError(f"{len(sources)} variables and {len(directions)} vectors: one each is needed", fix=fix)
+    for i, (x, v) in enumerate(zip(sources, directions, strict=True)):
+        if not isinstance(x, Tensor):
+            raise ArgumentTypeError(f"variables[{i}] is {shown(x)}, not a tensor", fix="pass the variable itself")
         if not shapes_agree(x.shape, v.shape):
             raise ShapeError(f"the vector of {x.name!r} is {v.type}, the variable {x.type}", fix="they must be of one shape")
     return list(sources), directions, single

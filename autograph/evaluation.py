@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import shown
 from autograph.errors import ArgumentTypeError, MissingInputError
 from autograph.function import Function, function
 from autograph.graph.graph import ancestors
@@ -24,6 +25,8 @@ def eval(tensor: Any, feeds: Mapping[Tensor, Any] | None = None) -> Any:
     time. Raises MissingInputError, naming the placeholder, where a value is missing.
     """
     target = as_tensor(tensor)
+    if feeds is not None and not isinstance(feeds, Mapping):
+        raise ArgumentTypeError(f"eval: feeds is {shown(feeds)}, not a dict", fix="write eval(y, {x: value})")
     given = dict(feeds or {})
     if not given and isinstance(target, Variable):
         return target.get_value()
@@ -40,7 +43,7 @@ def eval(tensor: Any, feeds: Mapping[Tensor, Any] | None = None) -> Any:
 def _number(tensor: Tensor) -> int:
     if not isinstance(tensor, Tensor):
         raise ArgumentTypeError(
-            f"eval: feeds has the key {tensor!r}, not a tensor", fix="write eval(y, {x: value}), with the placeholder itself"
+            f"eval: feeds has the key {shown(tensor)}, not a tensor", fix="write eval(y, {x: value}), with the placeholder itself"
         )
     return tensor.number
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from autograph.arguments import shown
 from autograph.errors import ArgumentTypeError, NoGradientRuleError
 from autograph.gradients import flows
 from autograph.graph.graph import ancestors, descendants
@@ -84,7 +85,7 @@ def explain_gradient(loss: Tensor, variable: Tensor) -> GradientPath:
     """
     for argument in (loss, variable):
         if not isinstance(argument, Tensor):
-            raise ArgumentTypeError(f"explain_gradient: a {type(argument).__name__} is no tensor")
+            raise ArgumentTypeError(f"explain_gradient: {shown(argument)} is no tensor", fix="explain_gradient(loss, w)")
     order = ancestors([loss])
     relevant = descendants([variable], order)
     if loss not in relevant:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import misfit, odd_item, shown, uneven_rows
 from autograph.errors import NOTHING_CHANGED, FeedError
 from autograph.graph.tensor import Placeholder, Tensor
 from autograph.origin import warn_user
@@ -64,17 +65,20 @@ def _array(placeholder: Placeholder, value: Any, position: int) -> np.ndarray[An
                      "it would be made dense by surprise", "pass `.toarray()` if it fits")  # fmt: skip
     try:
         return np.asarray(value)
-    except ValueError:
-        lengths = [len(row) if hasattr(row, "__len__") else 1 for row in value]
-        first = next((i for i, n in enumerate(lengths) if n != lengths[0]), 0)
-        got, why = f"got rows of lengths {', '.join(map(str, lengths[:5]))}", f"row {first} is the first of another length"
-        raise refuse(position, placeholder, got, f"arrays need equal rows: {why}", "pad the rows to one length") from None
+    except Exception as error:
+        if isinstance(value, list | tuple) and isinstance(error, ValueError):
+            got, why, fix = f"got {uneven_rows(value)}", "arrays need equal rows", "pad the rows to one length"
+        else:
+            got, why = f"got {shown(value)}, which gives no array", f"{type(error).__name__}: {error}"
+            fix = "convert it to a NumPy array first"
+        raise refuse(position, placeholder, got, why, fix) from None
 
 
 def _not_numbers(placeholder: Placeholder, value: Any, array: np.ndarray[Any, Any], position: int) -> FeedError:
     text = array.dtype.kind in "US"
     of = "" if array.dtype == object and not array.ndim else f" of dtype {array.dtype}"
-    got = f"got {type(value).__name__}{of}"
+    odd = odd_item(array) if array.ndim else ""
+    got = f"got {type(value).__name__}{of}" + (f", in which there is {odd}" if odd else "")
     fix = "numbers as text: convert with float()" if text else "pass numbers, or an array of them"
     return refuse(position, placeholder, got, f"it expects a {placeholder.dtype} array", fix)
 
@@ -85,30 +89,11 @@ def _beyond(array: np.ndarray[Any, Any], bound: int) -> bool:
 
 def _whole(placeholder: Placeholder, array: np.ndarray[Any, Any], position: int) -> np.ndarray[Any, Any]:
     """Numbers for an integer or boolean input: whole, and within its range."""
-    dtype = placeholder.dtype
-    if dtype.kind == "b":
-        bad = (array != 0) & (array != 1)
-        low, high = 0, 1
-    else:
-        info = np.iinfo(dtype)
-        low, high = int(info.min), int(info.max)
-        with np.errstate(all="ignore"):
-            fraction = (array != np.floor(array)) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
-        if fraction.any():
-            where = tuple(int(i) for i in np.argwhere(fraction)[0])
-            raise refuse(position, placeholder, f"got {array[where]} at {list(where)}, which is not whole",
-                         f"it is {dtype}, and cutting hides errors", "round it, or use a float placeholder")  # fmt: skip
-        if array.dtype.kind == "u":
-            bad = array > np.uint64(high)
-        elif array.dtype.kind == "f":
-            bad = (array < low) | (array >= float(high) + 1)  # as floats, 2⁶³ - 1 and 2⁶³ are one number
-        else:
-            bad = (array < low) | (array > high)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise refuse(position, placeholder, f"got {array[where]} at {list(where)}, outside {low}..{high}",
-                     f"it is {dtype}")  # fmt: skip
-    return array.astype(dtype)
+    odd = misfit(array, placeholder.dtype)
+    if odd:
+        fix = "round it, or use a float placeholder" if odd.endswith("whole") else "clip it, or use a wider placeholder"
+        raise refuse(position, placeholder, f"got {odd}", f"it is {placeholder.dtype}, and nothing is cut in silence", fix)
+    return array.astype(placeholder.dtype)
 
 
 def check_shape(placeholder: Placeholder, shape: tuple[int, ...], position: int) -> None:
@@ -116,7 +101,7 @@ def check_shape(placeholder: Placeholder, shape: tuple[int, ...], position: int)
     expected = placeholder.shape
     got = f"expects {show_shape(expected)}, got {show_shape(shape)}"
     if len(shape) != len(expected):
-        hint = ""
+        hint = "reshape it, or build with another shape"
         if shape and len(expected) == 2 and len(shape) > 2:
             flat = (shape[0], int(np.prod(shape[1:], dtype=int)))
             hint = f"`x.reshape(len(x), -1)` gives {show_shape(flat)}"
@@ -125,4 +110,5 @@ def check_shape(placeholder: Placeholder, shape: tuple[int, ...], position: int)
         raise refuse(position, placeholder, got, f"rank {len(shape)} instead of {len(expected)}", hint)
     for axis, (want, have) in enumerate(zip(expected, shape, strict=True)):
         if want is not None and want != have:
-            raise refuse(position, placeholder, got, f"{have} instead of {want} at axis {axis}")
+            fix = f"give {want} there, or build with None for a size that varies"
+            raise refuse(position, placeholder, got, f"{have} instead of {want} at axis {axis}", fix)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograph import config, feeding, flat, inspection
+from autograph.arguments import as_name, choice, shown, whole
 from autograph.errors import (
     NOTHING_CHANGED,
     ArgumentError,
     ArgumentTypeError,
+    AutographError,
     FeedError,
     LoopError,
     ReentrantCallError,
@@ -29,9 +30,9 @@ from autograph.graph.writing import set_values
 from autograph.passes.pipeline import FINISH, simplify
 from autograph.program.cache import Cache
 from autograph.program.lower import Tick, lower, split_guards
-from autograph.signature import check_givens, check_inputs, check_used, choice, implied, matched, with_defaults
+from autograph.signature import check_givens, check_inputs, check_used, implied, matched, read_givens, read_swap, with_defaults
 from autograph.structure import flatten, is_nested
-from autograph.tensor_type import TensorType, show_shape
+from autograph.tensor_type import TensorType, as_static, show_shape
 
 _TWINS = "registers of autograph"  # where a memo of `deepcopy` keeps them
 _ON_NONFINITE = ("apply", "raise", "skip")
@@ -67,7 +68,7 @@ def function(
     Raises ArgumentError, ArgumentTypeError, MissingInputError, UpdateError and their kin; `docs/errors.md` lists them.
     """
     if isinstance(inputs, Tensor) or not is_nested(inputs):
-        got = f"Tensor {inputs.name!r}" if isinstance(inputs, Tensor) else type(inputs).__name__
+        got = f"Tensor {inputs.name!r}" if isinstance(inputs, Tensor) else shown(inputs)
         raise ArgumentTypeError(
             f"`inputs` must be a list, tuple or dict, got {got}", fix="write function([x], …): a list of inputs"
         )
@@ -78,7 +79,7 @@ def function(
     wanted, build_outputs = flatten(outputs) if outputs is not None else ([], None)
     results = [as_tensor(output) for output in wanted]
     pairs, plain = as_updates(updates)
-    replaced = {key: as_tensor(value) for key, value in (givens or {}).items()}
+    replaced = read_givens(givens)
     check_givens(replaced, leaves)
     replaced.update({leaf: Placeholder(leaf.type, leaf.name) for leaf in leaves if not isinstance(leaf, Placeholder)})
     placeholders = [replaced.get(leaf, leaf) for leaf in leaves]
@@ -113,14 +114,14 @@ class Function:
         name: str | None, executor: str | None, on_nonfinite: str,
     ) -> None:  # fmt: skip
         self.tick = tick
-        self.name = name or (tick.outputs[0].given_name if tick.outputs else None) or "function"
+        self.name = as_name(name) or (tick.outputs[0].given_name if tick.outputs else None) or "function"
         self.updates = updates
         self.on_nonfinite = on_nonfinite
         self.skipped = 0
         self.registers = [
             t for t in dict.fromkeys([*ancestors(tick.roots), *tick.registers]) if isinstance(t, Variable)
         ]
-        self.executor: Executor = executor_named(executor or config.default_executor())
+        self.executor: Executor = executor_named(config.default_executor() if executor is None else executor)
         self._inputs = inputs
         self._keys = list(inputs) if isinstance(inputs, dict) else None
         entries = list(inputs.values()) if isinstance(inputs, dict) else list(inputs)
@@ -255,8 +256,9 @@ class Function:
     def prepare(self, *shapes: Any) -> Function:
         """Prepare for feeds of these shapes, one for each input, so that the first call has nothing left to do."""
         if len(shapes) != len(self.tick.inputs):
-            raise ArgumentError(f"{self.name!r} has {len(self.tick.inputs)} inputs, got {len(shapes)} shapes")
-        key = [tuple(int(n) for n in shape) for shape in shapes]
+            what = f"{self.name!r} has {len(self.tick.inputs)} inputs, got {len(shapes)} shapes"
+            raise ArgumentError(what, fix="prepare((32, 784), (32, 10)): a shape for each input")
+        key = [as_static(shape, f"prepare: shape {i}") for i, shape in enumerate(shapes)]
         locked(self._domain, lambda: self._bind(self._find(key)))
         return self
 
@@ -271,22 +273,25 @@ class Function:
         heard between ticks; so is KeyboardInterrupt, which passes as it is.
         """
         choice("outputs", outputs, ("stack", "last"))
-        if operator.index(n) < (outputs == "last"):
+        if whole(n, "loop: the number of ticks", 0) < (outputs == "last"):
             raise ArgumentError(f"loop: {n!r} ticks", why="there is nothing to return", fix="at least one for outputs='last'")
         given = zip(self.tick.inputs, self._arranged(args, named), strict=True)
         feeds = [feeding.coerce(p, v, i) for i, (p, v) in enumerate(given)]
         stacked = [array.ndim == p.ndim + 1 for p, array in zip(self.tick.inputs, feeds, strict=True)]
         for p, array, many in zip(self.tick.inputs, feeds, stacked, strict=True):
             if many and len(array) != n:
-                raise FeedError(f"input {p.name!r} is stacked {len(array)} times, the loop runs {n}", after=NOTHING_CHANGED)
+                raise FeedError(f"input {p.name!r} is stacked {len(array)} times, the loop runs {n}",
+                                fix="give an entry for each tick, or one for all", after=NOTHING_CHANGED)
         rows: list[list[Any]] = []
         for i in range(n):
             try:
                 row = self._run([array[i] if many else array for array, many in zip(feeds, stacked, strict=True)])
             except Exception as error:
-                text = str(error).replace(NOTHING_CHANGED, "That tick changed no variable.")
-                stopped = LoopError(f"tick {i} of {n} failed, after {i} were committed: {text}")
-                stopped.committed = i
+                ours = error if isinstance(error, AutographError) else AutographError(str(error))
+                what = f"tick {i} of {n} failed, after {i} were committed: {ours.what}"
+                fix = ours.fix or "mend what failed; the ticks before it took effect"
+                stopped = LoopError(what, why=ours.why, fix=fix, after="That tick changed no variable.")
+                stopped.where, stopped.committed = ours.where, i
                 raise stopped from error
             if outputs == "last":
                 rows.clear()
@@ -312,12 +317,7 @@ class Function:
 
     def copy(self, swap: Mapping[Variable, Variable] | None = None, name: str | None = None) -> Function:
         """The same function over other registers: each key of `swap` replaced by its value, as input and as target."""
-        swap = dict(swap or {})
-        for old, new in swap.items():
-            if old not in self.registers:
-                raise ArgumentError(f"{self.name!r} neither reads nor writes {getattr(old, 'name', old)!r}, a key of `swap`")
-            if old.type != new.type:
-                raise ArgumentError(f"{old.name!r} is {old.type}, its replacement {new.name!r} {new.type}")
+        swap = read_swap(swap, self.registers, self.name)
         registers, labels = self.tick.registers, self.updates.labels
         parts = [*self.tick.roots, *registers, *(u.value for u in self.updates), *labels]
         moved = iter(substitute(parts, swap))

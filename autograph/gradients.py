@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from autograph.arguments import listed, shown
 from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, NoGradientRuleError, ShapeError
 from autograph.graph.graph import ancestors, descendants
 from autograph.graph.op import Kind
@@ -37,10 +38,10 @@ def gradients(
     are given, DTypeError for an integer variable or loss, NoGradientRuleError for an op on the path without a rule.
     """
     if not isinstance(loss, Tensor | list | tuple):
-        raise ArgumentTypeError(f"the loss is a {type(loss).__name__}, not a tensor")
+        raise ArgumentTypeError(f"the loss is {shown(loss)}, not a tensor", fix="write gradients(loss, [w, b])")
     outputs = [loss] if isinstance(loss, Tensor) else list(loss)
     single = isinstance(variables, Tensor)
-    sources = [variables] if isinstance(variables, Tensor) else list(variables)
+    sources: list[Any] = [variables] if single else listed(variables, "variables", "pass one variable or a list of them")
     for position, source in enumerate(sources):
         _check_source(source, position)
     seeds = _seeds(outputs, cotangents, isinstance(loss, Tensor))
@@ -59,7 +60,7 @@ def gradients(
 def _check_source(source: object, position: int) -> None:
     if not isinstance(source, Tensor):
         raise ArgumentTypeError(
-            f"variables[{position}] is a {type(source).__name__}, not a tensor", fix="pass the variable itself"
+            f"variables[{position}] is {shown(source)}, not a tensor", fix="pass the variable itself"
         )
     if not source.type.is_float:
         raise DTypeError(
@@ -72,9 +73,10 @@ def _check_source(source: object, position: int) -> None:
 def _seeds(outputs: list[Tensor], cotangents: Any, single: bool) -> list[Tensor]:
     for output in outputs:
         if not isinstance(output, Tensor):
-            raise ArgumentTypeError(f"the loss is a {type(output).__name__}, not a tensor")
+            raise ArgumentTypeError(f"the loss is {shown(output)}, not a tensor", fix="write gradients(loss, [w, b])")
         if not output.type.is_float:
-            raise DTypeError(f"the loss {output.name!r} is {output.dtype}: only floats have gradients", fix="cast it")
+            what = f"the loss {output.name!r} is {output.dtype}: only floats have gradients"
+            raise DTypeError(what, fix="compute it in floats, or cast what it is made of", where=str(output.origin))
     if cotangents is None:
         for output in outputs:
             if output.ndim:
@@ -84,16 +86,17 @@ def _seeds(outputs: list[Tensor], cotangents: Any, single: bool) -> list[Tensor]
                     where=str(output.origin),
                 )
         return [as_tensor(1.0, output.dtype) for output in outputs]
-    given = [cotangents] if single else list(cotangents)
+    given = [cotangents] if single else listed(cotangents, "cotangents", "give one for each loss")
     if len(given) != len(outputs):
-        raise ArgumentError(f"{len(outputs)} outputs and {len(given)} cotangents: one each is needed")
+        raise ArgumentError(f"{len(outputs)} outputs and {len(given)} cotangents: one each is needed", fix="pair them")
     seeds = []
     for output, value in zip(outputs, given, strict=True):
         seed = cast(value, output.dtype)
         if seed.shape != output.shape and seed.ndim == 0:
             seed = broadcast_like(seed, output)
         if not shapes_agree(seed.shape, output.shape):
-            raise ShapeError(f"the cotangent of {output.name!r} is {seed.type}, the output {output.type}")
+            what = f"the cotangent of {output.name!r} is {seed.type}, the output {output.type}"
+            raise ShapeError(what, fix="give one number, or an array of the output's shape", where=str(output.origin))
         seeds.append(seed)
     return seeds
 

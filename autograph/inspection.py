@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograph import feeding
+from autograph.arguments import whole
 from autograph.arrays import numpy_namespace
-from autograph.errors import NOTHING_CHANGED, AutographError, NonFiniteError, SizeError
+from autograph.errors import NOTHING_CHANGED, AutographError, NonFiniteError, ShapeError, SizeError
 from autograph.executors.executor import Refused
 from autograph.graph.graph import ancestors
 from autograph.graph.op import Kind
@@ -60,8 +61,11 @@ def explained(error: BaseException, program: Any, arrays: Sequence[Any], functio
     if step is None or not isinstance(error, Exception):
         return error
     tensor = step.node
+    if type(error) is ValueError and "shape" in str(error) and tensor.op.kind is not Kind.CUSTOM:  # sizes that data decide
+        error = ShapeError(str(error), fix="check the sizes that are known only now")
     if isinstance(error, AutographError):
-        return error if error.after else told(error, tensor.name, tensor.inputs, str(tensor.origin), NOTHING_CHANGED)
+        what = f"{tensor.op.name} {tensor.name!r}"
+        return error if error.after else told(error, what, tensor.inputs, str(tensor.origin), NOTHING_CHANGED)
     error.add_note(f"in {tensor.describe()}, created at {tensor.origin}\n{NOTHING_CHANGED}")
     return error
 
@@ -125,7 +129,7 @@ def _first_bad(function: Any, program: Any, arrays: Sequence[Any]) -> NonFiniteE
     values = dict(values_of(tick, arrays))
     root = next(_refused(tick, values), None)
     if root is None:
-        return NonFiniteError(f"{function.name!r}: a new value is not finite", after=NOTHING_CHANGED)
+        return NonFiniteError(f"{function.name!r}: a new value is not finite", fix=_HINT, after=NOTHING_CHANGED)
     register, end = root
     so = f"the new value of {register.name!r} would be {end}"
     bad, maker = _source(end, values)
@@ -136,7 +140,7 @@ def _first_bad(function: Any, program: Any, arrays: Sequence[Any]) -> NonFiniteE
         fix = "check the data before the call, as by np.isfinite(x).all()"
     elif leaf == "register":
         what = f"the register {bad.tensor.name!r} was already not finite: {bad}"
-        fix = "give it a finite value by set_value; on_nonfinite=\"raise\" keeps such values out of registers"
+        fix = 'give it a finite value by set_value; on_nonfinite="raise" keeps such values out of registers'
     else:
         what = f"first {bad.value} in {bad.tensor.name!r}{bad.at}: {_call(bad, values)}"
         made, so = f"input {' and '.join(x.name for x in bad.tensor.inputs)}", f"so {so}"
@@ -203,7 +207,7 @@ def stuck(function: Any, program: Any, arrays: Sequence[Any], ticks: int) -> Non
     last = _first_bad(function, program, arrays)
     return last.retold(
         f"{ticks} ticks in a row were not finite, and were skipped; the registers hold the values before them\n  {last.what}",
-        fix="lower the learning rate, or clip the gradient (clipnorm=)",
+        fix=f"{last.fix}\n  else lower the learning rate, or clip the gradient (clipnorm=)",
     )
 
 
@@ -295,7 +299,7 @@ class Profile(NamedTuple):
 
 def profile(function: Any, feeds: Sequence[Any], ticks: int) -> Profile:
     """Time each step over `ticks` real ticks, then put the registers back."""
-    arrays = _arrays(function, feeds)
+    arrays, count = _arrays(function, feeds), whole(ticks, "profile: the number of ticks", 1)
 
     def run() -> Profile:
         before = function.state()
@@ -304,13 +308,13 @@ def profile(function: Any, feeds: Sequence[Any], ticks: int) -> Profile:
         rows, tick = program.timed()
         try:
             start = time.perf_counter()
-            for _ in range(ticks):
+            for _ in range(count):
                 function._state.context.run(tick, *arrays)
-            seconds = (time.perf_counter() - start) / ticks
+            seconds = (time.perf_counter() - start) / count
         finally:
             write_all([(variable.register, array) for variable, array in before.items()])
         return Profile(
-            tuple(Row(code, t.name, t.origin.place, spent[0] / ticks, nbytes) for code, t, spent, nbytes in rows), seconds
+            tuple(Row(code, t.name, t.origin.place, spent[0] / count, nbytes) for code, t, spent, nbytes in rows), seconds
         )
 
     return locked(function._domain, run)

@@ -17,6 +17,7 @@ _INSIDE = (
     _HOME + os.sep, os.path.join(os.path.dirname(_HOME), "optimizers") + os.sep, "<autograph>",
     os.path.dirname(os.path.abspath(numpy.__file__)) + os.sep,
 )  # fmt: skip
+_PACKAGES = ("autograph", "optimizers")
 _inside: dict[CodeType, bool] = {}
 
 
@@ -88,7 +89,8 @@ def here() -> Origin:
         code = frame.f_code
         inside = _inside.get(code)
         if inside is None:
-            inside = _inside[code] = code.co_filename.startswith(_INSIDE)
+            package = str(frame.f_globals.get("__name__")).partition(".")[0]  # of code that dataclasses write, too
+            inside = _inside[code] = code.co_filename.startswith(_INSIDE) or package in _PACKAGES
         if not inside:
             return Origin(code, frame.f_lasti)
         frame = frame.f_back

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+from autograph.arguments import shown
 from autograph.errors import ArgumentTypeError
 from autograph.function import Function, function
 from autograph.graph.tensor import Tensor, forget_graph
@@ -42,11 +43,13 @@ class Session:
         Raises ArgumentTypeError for a fetch or a feed of another kind, and what `function` and its calls raise.
         """
         leaves = list(_leaves(fetches))
+        if feed_dict is not None and not isinstance(feed_dict, Mapping):
+            raise ArgumentTypeError(f"feed_dict is {shown(feed_dict)}, not a dict", fix="write {placeholder: value}")
         feeds = dict(feed_dict or {})
         for tensor in feeds:
             if not isinstance(tensor, Tensor):
                 raise ArgumentTypeError(
-                    f"feed_dict has the key {tensor!r}, not a tensor", fix="the keys are the placeholders themselves"
+                    f"feed_dict has the key {shown(tensor)}, not a tensor", fix="the keys are the placeholders themselves"
                 )
         inputs = sorted(feeds, key=lambda tensor: tensor.number)
         outputs = [leaf.value if isinstance(leaf, Update) else leaf for leaf in leaves if not isinstance(leaf, Updates)]
@@ -98,7 +101,7 @@ def _leaves(fetches: Any) -> Iterator[Any]:
             yield from _leaves(item)
     else:
         raise ArgumentTypeError(
-            f"fetches holds {fetches!r}, which is no tensor and no update",
+            f"fetches holds {shown(fetches)}, which is no tensor and no update",
             fix="fetch tensors, Updates, or lists, tuples and dicts of them",
         )
 
@@ -128,7 +131,7 @@ def get_session() -> Session:
 def set_session(session: Session) -> None:
     """Share another session. Raises ArgumentTypeError for what has no `run`."""
     if not callable(getattr(session, "run", None)):
-        raise ArgumentTypeError(f"a {type(session).__name__} is no session", fix="pass autograph.Session()")
+        raise ArgumentTypeError(f"{shown(session)} is no session", fix="pass autograph.Session()")
     _current[0] = session
 
 

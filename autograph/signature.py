@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autograph.arguments import shown
 from autograph.errors import (
     NOTHING_CHANGED,
     ArgumentError,
     ArgumentTypeError,
     FeedError,
     MissingInputError,
-    nearest,
 )
 from autograph.graph.graph import ancestors, path, substitute
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, as_tensor
@@ -20,16 +20,11 @@ from autograph.origin import warn_user
 from autograph.structure import is_nested
 
 
-def choice(what: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ArgumentError(f"{what}={value!r} is unknown{nearest(str(value), choices)}", fix=f"one of {', '.join(choices)}")
-
-
 def check_inputs(leaves: Sequence[Any]) -> None:
     seen: dict[Tensor, int] = {}
     for position, leaf in enumerate(leaves):
         if isinstance(leaf, Variable | Constant) or not isinstance(leaf, Tensor):
-            what = f"the {leaf.op.name} {leaf.name!r}" if isinstance(leaf, Tensor) else f"a {type(leaf).__name__}"
+            what = f"the {leaf.op.name} {leaf.name!r}" if isinstance(leaf, Tensor) else shown(leaf)
             raise ArgumentTypeError(
                 f"inputs[{position}] is {what}, not a placeholder or an expression",
                 fix="variables are changed by set_value or replaced through `givens`; numbers need no input",
@@ -42,10 +37,32 @@ def check_inputs(leaves: Sequence[Any]) -> None:
         seen[leaf] = position
 
 
+def read_givens(givens: Any) -> dict[Any, Tensor]:
+    """What stands in whose place. Raises ArgumentTypeError for what is no dict."""
+    if givens is not None and not isinstance(givens, Mapping):
+        raise ArgumentTypeError(f"givens is {shown(givens)}, not a dict", fix="write {tensor: what stands in its place}")
+    return {key: as_tensor(value) for key, value in (givens or {}).items()}
+
+
+def read_swap(swap: Any, registers: Sequence[Variable], name: str) -> dict[Variable, Variable]:
+    """Which variable stands in whose place. Raises ArgumentTypeError for what is none, ArgumentError where types differ."""
+    fix = "write {w: another variable of its type}"
+    if swap is not None and not isinstance(swap, Mapping):
+        raise ArgumentTypeError(f"copy: swap is {shown(swap)}, not a dict", fix=fix)
+    for old, new in (swap or {}).items():
+        if old not in registers:
+            raise ArgumentError(f"{name!r} neither reads nor writes {shown(old)}, a key of `swap`", fix=fix)
+        if not isinstance(new, Variable):
+            raise ArgumentTypeError(f"copy: {shown(new)} is no variable, to stand for {old.name!r}", fix=fix)
+        if old.type != new.type:
+            raise ArgumentError(f"{old.name!r} is {old.type}, its replacement {new.name!r} {new.type}", fix=fix)
+    return dict(swap or {})
+
+
 def check_givens(givens: Mapping[Any, Tensor], leaves: Sequence[Any]) -> None:
     for key in givens:
         if not isinstance(key, Tensor):
-            raise ArgumentTypeError(f"givens: the key {key!r} is no tensor", fix="write {tensor: what stands in its place}")
+            raise ArgumentTypeError(f"givens: the key {shown(key)} is no tensor", fix="write {tensor: what stands in its place}")
         if key in leaves:
             raise ArgumentError(
                 f"{key.name!r} is both in `inputs` and in `givens`", why="it is fed, so nothing can stand in its place",
@@ -107,9 +124,12 @@ def matched(entry: Any, value: Any, name: str) -> list[Any]:
         return [value]
     if isinstance(entry, dict):
         if not isinstance(value, dict) or set(value) != set(entry):
-            got = list(value) if isinstance(value, dict) else type(value).__name__
-            raise FeedError(f"{name!r}: a dict with keys {list(entry)} expected, got {got}", after=NOTHING_CHANGED)
+            got = f"keys {list(value)}" if isinstance(value, dict) else shown(value)
+            what = f"{name!r}: a dict with keys {list(entry)} expected, got {got}"
+            raise FeedError(what, fix="give it the form that `inputs` had", after=NOTHING_CHANGED)
         return [leaf for key in entry for leaf in matched(entry[key], value[key], name)]
     if not isinstance(value, list | tuple) or len(value) != len(entry):
-        raise FeedError(f"{name!r}: {len(entry)} values expected in a list, got {type(value).__name__}", after=NOTHING_CHANGED)
+        got = f"{len(value)}" if isinstance(value, list | tuple) else shown(value)
+        what = f"{name!r}: {len(entry)} values expected in a list, got {got}"
+        raise FeedError(what, fix="give it the form that `inputs` had", after=NOTHING_CHANGED)
     return [leaf for e, v in zip(entry, value, strict=True) for leaf in matched(e, v, name)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from autograph.arguments import items, listed, shown, whole
 from autograph.config import floatx
-from autograph.errors import ArgumentError, AxisError, DTypeError, ShapeError, nearest
+from autograph.errors import ArgumentError, AxisError, DTypeError, ShapeError, SizeError, nearest
 
 Size = int | None
 Shape = tuple[Size, ...]
@@ -66,25 +68,32 @@ def as_dtype(dtype: npt.DTypeLike | None) -> DType:
     if isinstance(dtype, str) and dtype in DTYPES:
         return DTYPES[dtype]
     try:
-        found = np.dtype(dtype)
-    except TypeError:
-        raise DTypeError(f"dtype {dtype!r} unknown{nearest(str(dtype), DTYPES)}", fix=f"valid: {', '.join(DTYPES)}") from None
+        found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None:
+        hint = nearest(dtype, DTYPES) if isinstance(dtype, str) else ""
+        raise DTypeError(f"dtype {shown(dtype)} unknown{hint}", fix=f"valid: {', '.join(DTYPES)}")
     if found not in CANONICAL:
         raise DTypeError(f"dtype {found.name!r} is not supported{nearest(found.name, DTYPES)}", fix=f"valid: {', '.join(DTYPES)}")
     return CANONICAL[found]
 
 
+_FIX = "use None for a size not known yet"
+
+
 def as_shape(shape: Iterable[Any] | int, what: str = "shape") -> Shape:
     """A tuple of sizes, `None` where unknown. Raises ArgumentError on a negative or fractional size."""
-    sizes: list[Size] = []
-    for size in (shape,) if isinstance(shape, int | np.integer) else shape:
-        if size is None:
-            sizes.append(None)
-        elif isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0:
-            sizes.append(int(size))
-        else:
-            raise ArgumentError(f"{what}: size {size!r} is not a whole number ≥ 0", fix="use None for a size not known yet")
-    return tuple(sizes)
+    sizes = (shape,) if isinstance(shape, int | np.integer) else listed(shape, f"{what}: the shape", "as in (None, 3)")
+    return tuple([None if size is None else whole(size, f"{what}: size {axis}", 0, _FIX) for axis, size in enumerate(sizes)])
+
+
+def as_static(shape: Any, what: str) -> tuple[int, ...]:
+    """As `as_shape`, with every size known. Raises ShapeError for None."""
+    sizes = as_shape(shape, what)
+    if None in sizes:
+        raise ShapeError(f"{what} is {show_shape(sizes)}, with a size that is not known", fix="give every size as a number")
+    return sizes  # type: ignore[return-value]  # None was excluded
 
 
 def result_dtype(types: Sequence[TensorType]) -> DType:
@@ -141,29 +150,66 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
                 raise ShapeError(
                     f"{' and '.join(map(show_shape, shapes))} do not broadcast: {size} ≠ {other} at axis {axis}",
                     why="shapes are aligned at the right, and only a size of 1 stretches",
+                    fix=_aligned(shapes) or "reshape or transpose one of them, or keep its axes by keepdims=True",
                 )
         result.append(size)
     return tuple(result)
 
 
-def normalize_axis(axis: int, rank: int, what: str = "axis") -> int:
-    """`axis` counted from the front. Raises AxisError outside -rank … rank-1, ArgumentError if it is no integer."""
-    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-        raise ArgumentError(f"{what} {axis!r} is not an integer")
-    if not -rank <= axis < rank:
-        valid = f"valid: {-rank}..{rank - 1}" if rank else "it has no axes"
-        raise AxisError(f"{what} {axis} is out of range for rank {rank}; {valid}")
-    return int(axis) % rank
+class Ranked(Protocol):
+    """What has axes, and a name: a tensor."""
+
+    @property
+    def ndim(self) -> int: ...
+
+    def describe(self) -> str: ...
 
 
-def normalize_axes(axis: int | Iterable[int] | None, rank: int) -> tuple[int, ...]:
-    """A sorted tuple of axes counted from the front; `None` is all of them. Raises AxisError on one named twice."""
+def _aligned(shapes: Sequence[Shape]) -> str:
+    """The hint that shapes of lower rank fit with an axis of size 1 at the end, where they do."""
+    rank = max(map(len, shapes))
+    padded = [(*shape, *[1] * (rank - len(shape))) if shape else shape for shape in shapes]
+    fits = all(len({shape[axis] for shape in padded if shape} - {1, None}) < 2 for axis in range(rank))
+    low = next((i for i, shape in enumerate(shapes) if 0 < len(shape) < rank), None)
+    if not fits or low is None:
+        return ""
+    axes = ", ".join(map(str, range(len(shapes[low]), rank)))
+    call = f"expand_dims(…, {axes})" if len(shapes[low]) == rank - 1 else f"expand_dims(…, ({axes}))"
+    return f"{call} makes {show_shape(padded[low])} of {show_shape(shapes[low])}, which fits"
+
+
+def normalize_axis(axis: Any, of: int | Ranked) -> int:
+    """`axis` of a tensor (or a rank) counted from the front. Raises AxisError for one it lacks, ArgumentError for no integer."""
+    rank = of if isinstance(of, int) else of.ndim
+    try:
+        found = axis if axis.__class__ is int else None if isinstance(axis, bool | np.bool_) else operator.index(axis)
+    except TypeError:
+        found = None
+    if found is None:
+        raise ArgumentError(f"axis {shown(axis)} is not an integer", fix=f"give a whole number, {_valid(rank)}")
+    if not -rank <= found < rank:
+        what = f"rank {of}" if isinstance(of, int) else f"{of.describe()}, of rank {rank}"
+        raise AxisError(f"axis {shown(axis)} is out of range for {what}", fix=f"valid: {_valid(rank)}" if rank else _valid(rank))
+    return found % rank
+
+
+def _valid(rank: int) -> str:
+    return f"{-rank}..{rank - 1}" if rank else "it has no axes; expand_dims(x, 0) makes one"
+
+
+def normalize_axes(axis: Any, of: int | Ranked) -> tuple[int, ...]:
+    """Axes counted from the front, sorted; `None` is all of them. Raises AxisError on one named twice."""
     if axis is None:
-        return tuple(range(rank))
-    axes = [normalize_axis(a, rank) for a in (axis if isinstance(axis, Iterable) else (axis,))]
+        return tuple(range(of if isinstance(of, int) else of.ndim))
+    axes = listed_axes(axis, of)
     if len(set(axes)) != len(axes):
-        raise AxisError(f"axis {axis} names an axis twice")
+        raise AxisError(f"axis {shown(axis)} names an axis twice", fix="name each once")
     return tuple(sorted(axes))
+
+
+def listed_axes(axis: Any, of: int | Ranked) -> list[int]:
+    """One axis, or several in the order given, counted from the front."""
+    return [normalize_axis(a, of) for a in ((axis,) if axis.__class__ is int else items(axis))]
 
 
 def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
@@ -178,6 +224,17 @@ def element_count(shape: Shape) -> Size:
     if 0 in shape:
         return 0
     return None if None in shape else math.prod(shape)  # type: ignore[arg-type]  # None was excluded
+
+
+def made(make: Callable[[], Any], what: str, dtype: DType, shape: Sequence[int]) -> Any:
+    """The array that `make` gives. Raises SizeError where there is no memory for it."""
+    try:
+        return make()
+    except (MemoryError, ValueError, OverflowError):  # what NumPy says to sizes beyond its own
+        size = math.prod(shape) * dtype.itemsize / 2**30
+        raise SizeError(
+            f"{what}: {dtype.name}{show_shape(shape)} needs {size:,.1f} GiB", why="that does not fit here", fix="ask for less"
+        ) from None
 
 
 def shapes_agree(a: Shape, b: Shape) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from math import inf, isfinite
 from typing import Any
+
+import numpy as np
 
 from autograph import (
     ArgumentError,
@@ -12,6 +15,7 @@ from autograph import (
     ShapeError,
     Tensor,
     Variable,
+    arguments,
     as_tensor,
     cast,
     explain_gradient,
@@ -22,12 +26,42 @@ from autograph import (
 _EXPLAINED, _SHOWN = 32, 4  # parameters whose paths are looked at; and what a message lists
 
 
+def read_number(
+    what: str, value: Any, expected: str, *, least: float = -inf, below: float = inf, positive: bool = False, upto: float = inf
+) -> float:
+    """A finite number within bounds as a float; `expected` says which, in words.
+
+    Raises ArgumentTypeError for what is no number, ArgumentError outside the bounds.
+    """
+    fix = f"{expected} is expected"
+    single = isinstance(value, np.ndarray) and not value.ndim and value.dtype.kind in "iuf"
+    if isinstance(value, bool | np.bool_) or not (single or isinstance(value, int | float | np.number)):
+        raise ArgumentTypeError(f"{what}={arguments.shown(value)} is no number", fix=fix)
+    found = inf if isinstance(value, int) and abs(value) > 2**1023 else float(value)
+    if not isfinite(found):
+        raise ArgumentError(f"{what}={arguments.shown(value)} isn't finite", fix=fix)
+    if not least <= found < below or found > upto or (positive and found <= 0):
+        raise ArgumentError(f"{what}={arguments.shown(value)} makes no sense here", fix=fix)
+    return found
+
+
+def read_count(what: str, value: Any, least: int = 1) -> int:
+    """A whole number of at least `least`. Raises ArgumentTypeError for what is none, ArgumentError for a smaller one."""
+    fix = f"a whole number of at least {least} is expected"
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ArgumentTypeError(f"{what}={arguments.shown(value)} is no whole number", fix=fix)
+    if value < least:
+        raise ArgumentError(f"{what}={arguments.shown(value)} makes no sense here", fix=fix)
+    return int(value)
+
+
 def read_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Mapping[Any, Any]]:
     """loss, params and constraints, from every call form there has been."""
     known = ("loss", "params", "constraints")
     unknown = [name for name in kwargs if name not in known]
     if unknown:
-        raise ArgumentTypeError(f"get_updates got an unknown argument {unknown[0]!r}{nearest(unknown[0], known)}")
+        raise ArgumentTypeError(f"get_updates got an unknown argument {unknown[0]!r}{nearest(unknown[0], known)}",
+                                fix="write get_updates(loss, params)")  # fmt: skip
     order = ("params", "constraints", "loss") if len(args) == 3 else ("loss", "params")
     if len(args) > 3 or any(name in kwargs for name in order[: len(args)]):
         raise ArgumentTypeError("get_updates takes a loss and params, each once", fix="write get_updates(loss, params)")
@@ -35,10 +69,12 @@ def read_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any,
     absent = [name for name in ("loss", "params") if name not in given]
     if absent:
         raise ArgumentTypeError(f"get_updates got no {absent[0]!r}", fix="write get_updates(loss, params)")
-    constraints = given.get("constraints") or {}
+    constraints = given.get("constraints")
+    if constraints is None or (isinstance(constraints, list | tuple) and not constraints):
+        constraints = {}  # old Keras passed an empty list
     if not isinstance(constraints, Mapping):
         raise ArgumentTypeError(
-            f"constraints is a {type(constraints).__name__}, not a dict from parameters to functions",
+            f"constraints is {arguments.shown(constraints)}, not a dict from parameters to functions",
             fix="give each variable its constraint: variable(value, constraint=fn)",
         )
     return given["loss"], given["params"], constraints
@@ -46,19 +82,17 @@ def read_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any,
 
 def read_parameters(params: Any) -> list[Variable]:
     """The parameters as a list. Raises ArgumentError unless they are float variables, each once."""
-    if isinstance(params, Tensor) or not isinstance(params, Iterable):
-        got = f"the tensor {params.name!r}" if isinstance(params, Tensor) else f"a {type(params).__name__}"
-        raise ArgumentTypeError(f"params is {got}, not a list of variables", fix="write get_updates(loss, [w, b])")
-    found = list(params)
+    found = arguments.listed(params, "params", "write get_updates(loss, [w, b]): a list of variables")
     if not found:
         raise ArgumentError("params is empty", why="there is nothing to step", fix="pass the variables to train")
     seen: dict[Any, int] = {}
     for position, p in enumerate(found):
         if not isinstance(p, Variable):
-            what = f"{p.name!r}, a {p.op.name}" if isinstance(p, Tensor) else f"a {type(p).__name__}"
+            what = f"{p.name!r}, a {p.op.name}" if isinstance(p, Tensor) else arguments.shown(p)
             raise ArgumentError(f"params[{position}] is {what}", why="only variables are trained", fix="pass variables")
         if not p.type.is_float:
-            raise ArgumentError(f"params[{position}] is {p.name!r} {p.type}", why="only floats have gradients")
+            raise ArgumentError(f"params[{position}] is {p.name!r} {p.type}", why="only floats have gradients",
+                                fix="leave it out, or hold it as a float")  # fmt: skip
         if p in seen:
             raise ArgumentError(
                 f"params[{position}] is {p.name!r} again, after params[{seen[p]}]",
@@ -77,8 +111,8 @@ def read_gradients(loss: Any, params: list[Variable]) -> list[Tensor]:
         if missing:
             raise _disconnected(loss, missing)
         return list(found)
-    if isinstance(loss, str) or not isinstance(loss, Iterable):
-        raise ArgumentTypeError(f"the loss is a {type(loss).__name__}, not a tensor", fix="write get_updates(loss, params)")
+    if not arguments.several(loss):
+        raise ArgumentTypeError(f"the loss is {arguments.shown(loss)}, not a tensor", fix="write get_updates(loss, params)")
     given = list(loss)
     if len(given) != len(params):
         raise ArgumentError(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from autograph import (
     Tensor,
     Updates,
     Variable,
+    arguments,
     cast,
     equal,
     function,
@@ -37,7 +39,7 @@ from autograph import (
     variable,
     where,
 )
-from optimizers.arguments import read_parameters
+from optimizers.arguments import read_count, read_number, read_parameters
 from optimizers.state import Key, Saved
 
 
@@ -49,6 +51,8 @@ class Averages(Saved, Updates):
 
     def __init__(self, pairs: Any, kind: str, of: Mapping[Variable, Variable], ticks: Variable | None = None) -> None:
         super().__init__(pairs)
+        if not isinstance(of, Mapping):
+            raise ArgumentTypeError(f"Averages: of is {arguments.shown(of)}, not a dict", fix="{parameter: its average}")
         self.name, self.of, self._ticks = kind, dict(of), ticks
 
     def state_registers(self) -> dict[Key, Variable]:
@@ -165,24 +169,26 @@ def hard_update(targets: Sequence[Variable], sources: Sequence[Tensor]) -> Updat
 
 
 def _pairs(function: str, targets: Any, sources: Any) -> list[tuple[Variable, Tensor]]:
-    found = [(f"{what} is the tensor {group.name!r}", group) for what, group in (("targets", targets), ("sources", sources))
-             if isinstance(group, Tensor)]  # fmt: skip
-    if found:
-        raise ArgumentTypeError(f"{function}: {found[0][0]}, no list of them", fix="pass two lists of equal length")
-    first, second = list(targets), list(sources)
+    named_groups = (("targets", targets), ("sources", sources))
+    fix = "pass two lists of equal length"
+    first, second = [arguments.listed(group, f"{function}: {what}", fix) for what, group in named_groups]
     if len(first) != len(second):
         raise ArgumentError(f"{function}: {len(first)} targets and {len(second)} sources", fix="one each is needed")
     for target, source in zip(first, second, strict=True):
         if not isinstance(target, Variable):
-            raise ArgumentTypeError(f"{function}: the target {target!r} is no variable", fix="only variables hold state")
+            what = f"{function}: the target {arguments.shown(target)} is no variable"
+            raise ArgumentTypeError(what, fix="only variables hold state")
         if not isinstance(source, Tensor):
-            raise ArgumentTypeError(f"{function}: the source of {target.name!r} is {source!r}, no tensor")
+            raise ArgumentTypeError(f"{function}: the source of {target.name!r} is {arguments.shown(source)}, no tensor",
+                                    fix="a variable or a tensor of its shape")  # fmt: skip
         if target is source:
             raise ArgumentError(f"{function}: {target.name!r} is its own source", fix="make a variable of its own")
         if target.shape != source.shape:
-            raise ShapeError(f"{function}: {target.name!r} {target.type} cannot follow {source.name!r} {source.type}")
+            raise ShapeError(f"{function}: {target.name!r} {target.type} cannot follow {source.name!r} {source.type}",
+                             fix="pair them in the same order")  # fmt: skip
         if not (target.type.is_float and source.type.is_float):
-            raise DTypeError(f"{function}: {target.name!r} {target.type} and {source.name!r} {source.type} are no floats")
+            raise DTypeError(f"{function}: {target.name!r} {target.type} and {source.name!r} {source.type} are no floats",
+                             fix="leave them out")  # fmt: skip
     return list(zip(first, second, strict=True))
 
 
@@ -259,10 +265,7 @@ def _registers(kind: str, params: Sequence[Variable], wide: bool = True) -> dict
 
 
 def _check_count(function: str, name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ArgumentTypeError(f"{function}: {name}={value!r} is no whole number")
-    if value < least:
-        raise ArgumentError(f"{function}: {name}={value!r} makes no sense", fix=f"at least {least} is expected")
+    read_count(f"{function}: {name}", value, least)
 
 
 def _check_fraction(
@@ -272,9 +275,6 @@ def _check_fraction(
         if value.ndim or not value.type.is_float:
             raise ArgumentError(f"{function}: {name} is {value.describe()}", fix="a float of rank 0 is expected")
         return
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ArgumentTypeError(f"{function}: {name}={value!r} is no number")
-    within = value >= least and (value < below if below is not None else value <= 1) and (value > 0 or not positive)
-    if not within:
-        words = "a number above 0 and up to 1" if positive else "a number from 0 to below 1"
-        raise ArgumentError(f"{function}: {name}={value!r} makes no sense", fix=f"{words} is expected")
+    words = "a number above 0 and up to 1" if positive else "a number from 0 to below 1"
+    upper = inf if below is None else below
+    read_number(f"{function}: {name}", value, words, least=least, below=upper, positive=positive, upto=1)

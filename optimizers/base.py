@@ -21,7 +21,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograph import ArgumentError, ArgumentTypeError, Tensor, Updates, Variable, cast, constant, nearest, placeholder, variable
+from autograph import (
+    ArgumentError,
+    ArgumentTypeError,
+    Tensor,
+    Updates,
+    Variable,
+    arguments,
+    cast,
+    constant,
+    nearest,
+    placeholder,
+    variable,
+)
 from optimizers import options
 from optimizers.arguments import read_arguments, read_gradients, read_parameters
 from optimizers.clipping import centralize, clip_adaptively, clip_by_global_norm, clip_by_norm, clip_by_value
@@ -218,8 +230,10 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
         return config
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Optimizer:
+    def from_config(cls, config: Any) -> Optimizer:
         """An optimizer with these hyper-parameters."""
+        if not isinstance(config, Mapping):
+            raise ArgumentTypeError(f"the config is {arguments.shown(config)}, not a dict", fix="pass what get_config gave")
         return cls(**config)
 
     # gradients and updates -------------------------------------------------------------------------------------------

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from autograph import ArgumentError, ArgumentTypeError, nearest
+from autograph import ArgumentError, ArgumentTypeError, arguments, nearest
+from optimizers.arguments import read_count, read_number
 from optimizers.hyperparameters import Flag
 
 
@@ -36,7 +35,8 @@ class Choice(Fixed):
     def read(self, value: Any) -> str:
         """The word."""
         if not isinstance(value, str):
-            raise ArgumentTypeError(f"{self.name}={value!r}: one of {', '.join(map(repr, self.words))} expected")
+            words = ", ".join(map(repr, self.words))
+            raise ArgumentTypeError(f"{self.name}={arguments.shown(value)} is no choice", fix=f"one of {words} expected")
         if value not in self.words:
             raise ArgumentError(
                 f"{self.name}={value!r} is unknown{nearest(value, self.words)}", fix=f"known: {', '.join(self.words)}"
@@ -52,11 +52,7 @@ class Count(Fixed):
 
     def read(self, value: Any) -> int:
         """The number."""
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise ArgumentTypeError(f"{self.name}={value!r}: a whole number of at least 1 expected")
-        if value < 1:
-            raise ArgumentError(f"{self.name}={value}: a whole number of at least 1 expected")
-        return int(value)
+        return read_count(self.name, value)
 
 
 class Start(Fixed):
@@ -67,8 +63,4 @@ class Start(Fixed):
 
     def read(self, value: Any) -> float:
         """The number."""
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise ArgumentTypeError(f"{self.name}={value!r} is no number", fix="a finite number of at least 0 expected")
-        if not 0 <= float(value) < np.inf:
-            raise ArgumentError(f"{self.name}={value!r} makes no sense here", fix="a finite number of at least 0 expected")
-        return float(value)
+        return read_number(self.name, value, "a finite number of at least 0", least=0)

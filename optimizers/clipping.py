@@ -6,7 +6,6 @@ What is within a limit comes back exactly as it was, bit by bit. These are funct
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from autograph import (
     AxisError,
     Tensor,
     Variable,
+    arguments,
     as_tensor,
     cast,
     clip,
@@ -37,6 +37,7 @@ from autograph import (
     square,
     where,
 )
+from optimizers.arguments import read_number
 
 
 def global_norm(gradients: Iterable[Any]) -> Tensor:
@@ -45,7 +46,7 @@ def global_norm(gradients: Iterable[Any]) -> Tensor:
     It is taken as s·√Σ‖g/s‖² with s the greatest |element|, so that no square overflows or vanishes: float32 gradients
     of 1e20 have a norm. It is NaN if any element is infinite or NaN.
     """
-    tensors = [_wide(_telling(as_tensor(g))) for g in gradients if g is not None]
+    tensors = [_wide(_telling(as_tensor(g))) for g in _listed("global_norm", gradients) if g is not None]
     tensors = [g for g in tensors if 0 not in g.shape]
     if not tensors:
         return constant(0.0, "float64")
@@ -82,10 +83,10 @@ def clip_by_global_norm(gradients: Sequence[Any], limit: Any) -> list[Any]:
     Where an element is infinite or NaN nothing is clipped, so that a guard sees it. Raises ArgumentError for a number
     that is not positive and finite.
     """
-    bound = _checked(limit)
-    n = global_norm(gradients)
+    bound, found = _checked(limit), _listed("clip_by_global_norm", gradients)
+    n = global_norm(found)
     factor = where(greater(n, bound), bound / n, 1.0)
-    return [None if g is None else cast(as_tensor(g) * factor, as_tensor(g).dtype) for g in gradients]
+    return [None if g is None else cast(as_tensor(g) * factor, as_tensor(g).dtype) for g in found]
 
 
 def clip_by_norm(gradient: Any, limit: Any) -> Tensor:
@@ -109,9 +110,12 @@ def clip_adaptively(gradients: Sequence[Any], params: Sequence[Any], limit: Any,
     unit. A unit with an element that is not finite is not clipped. Raises ArgumentError for a limit that is not positive
     and finite, or another number of parameters.
     """
-    bound, found, own = _checked(limit), list(gradients), list(params)
+    bound, found = _checked(limit), _listed("clip_adaptively", gradients)
+    own = arguments.listed(params, "clip_adaptively: the parameters", "pass a list")
     if len(found) != len(own):
-        raise ArgumentError(f"clip_adaptively: {len(found)} gradients for {len(own)} parameters: one each is needed")
+        what = f"clip_adaptively: {len(found)} gradients for {len(own)} parameters: one each is needed"
+        raise ArgumentError(what, fix="give None for a parameter without a gradient")
+    least = read_number("clip_adaptively: least", least, "a number of at least 0", least=0)
     pairs = zip(found, own, strict=True)
     return [None if g is None else _unitwise(as_tensor(g), as_tensor(p), bound, least) for g, p in pairs]
 
@@ -130,8 +134,8 @@ def centralize(gradient: Any, axis: int = -1) -> Tensor:
 
     Below two axes it comes back as it is. Yong et al. 2020. Raises AxisError.
     """
-    g = as_tensor(gradient)
-    kept = axis + g.ndim if axis < 0 else axis
+    g, place = as_tensor(gradient), arguments.whole(axis, "centralize: the axis")
+    kept = place + g.ndim if place < 0 else place
     if g.ndim < 2:
         return g
     if not 0 <= kept < g.ndim:
@@ -151,11 +155,11 @@ def gradient_noise(
     Raises ArgumentError for a negative η or γ.
     """
     for name, value in (("eta", eta), ("gamma", gamma)):
-        if not isinstance(value, Tensor) and not (math.isfinite(value) and value >= 0):
-            raise ArgumentError(f"gradient_noise: {name}={value!r}: a finite number of at least 0 expected")
+        if not isinstance(value, Tensor):
+            read_number(f"gradient_noise: {name}", value, "a finite number of at least 0", least=0)
     shared = seed_state() if state is None else state
     spread = sqrt(eta / cast(as_tensor(t), "float64") ** gamma)
-    return [None if g is None else _noisy(as_tensor(g), spread, shared) for g in gradients]
+    return [None if g is None else _noisy(as_tensor(g), spread, shared) for g in _listed("gradient_noise", gradients)]
 
 
 def _noisy(g: Tensor, spread: Tensor, state: Variable) -> Tensor:
@@ -170,13 +174,19 @@ def all_finite(gradients: Iterable[Any]) -> Tensor:
     None among them is left out.
     """
     found: Tensor = constant(True)
-    for g in gradients:
+    for g in _listed("all_finite", gradients):
         if g is not None:
             found = logical_and(found, reduce_all(isfinite(_telling(as_tensor(g)))))
     return found
 
 
 def _checked(limit: Any) -> Any:
-    if not isinstance(limit, Tensor) and not (math.isfinite(limit) and limit > 0):
-        raise ArgumentError(f"limit={limit!r}: a positive finite number expected")
+    if not isinstance(limit, Tensor):
+        return read_number("limit", limit, "a positive finite number", positive=True)
+    if limit.ndim or not limit.type.is_float:
+        raise ArgumentError(f"limit is {limit.describe()}: a float of rank 0 expected", fix="cast it to float, and reduce it")
     return limit
+
+
+def _listed(function: str, gradients: Any) -> list[Any]:
+    return arguments.listed(gradients, f"{function}: gradients", "pass a list of tensors")

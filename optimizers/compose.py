@@ -8,7 +8,6 @@ has, and may stand in another's place:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from autograph import (
     Tensor,
     Updates,
     Variable,
+    arguments,
     cast,
     equal,
     greater_equal,
@@ -29,7 +29,7 @@ from autograph import (
     where,
     zeros_like,
 )
-from optimizers.arguments import read_gradients
+from optimizers.arguments import read_count, read_gradients, read_number
 from optimizers.clipping import all_finite
 from optimizers.composed import Composed
 from optimizers.options import check_matched, match
@@ -95,7 +95,7 @@ class Partition(Composed):
         return f"partition({groups!r}" + (f", {self.default!r})" if self.default is not None else ")")
 
 
-def partition(groups: Mapping[Any, Any], default: Any = None) -> Partition:
+def partition(groups: Any, default: Any = None) -> Partition:
     """Each parameter by the optimizer of its group: `partition({"*/bias": SGD(0.1), "encoder/*": None}, Adam())`.
 
     groups   {parameter or pattern of names: optimizer, or None to freeze}; a parameter itself goes before patterns, and
@@ -107,7 +107,8 @@ def partition(groups: Mapping[Any, Any], default: Any = None) -> Partition:
     no optimizer.
     """
     if not isinstance(groups, Mapping):
-        raise ArgumentTypeError(f"partition: {groups!r} is no dict", fix='write partition({"*/bias": SGD()}, Adam())')
+        what = f"partition: {arguments.shown(groups)} is no dict"
+        raise ArgumentTypeError(what, fix='write partition({"*/bias": SGD()}, Adam())')
     for key in groups:
         if not isinstance(key, str | Variable):
             raise ArgumentTypeError(f"partition: {key!r} names no parameter", fix="use variables or patterns of names")
@@ -251,15 +252,8 @@ def dynamic_scale(
 
 
 def _positive(function: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ArgumentTypeError(f"{function}: {name}={value!r} is no number", fix="a positive number is expected")
-    if not (isfinite(value) and value > 0):
-        raise ArgumentError(f"{function}: {name}={value!r} makes no sense", fix="a positive number is expected")
-    return float(value)
+    return read_number(f"{function}: {name}", value, "a positive number", positive=True)
 
 
 def _whole(function: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ArgumentTypeError(f"{function}: {name}={value!r} is no whole number")
-    if value < 1:
-        raise ArgumentError(f"{function}: {name}={value!r} makes no sense", fix="at least 1 is expected")
+    read_count(f"{function}: {name}", value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Self
 
-from autograph import AmbiguousError, ArgumentError, ArgumentTypeError, Updates, Variable
+from autograph import AmbiguousError, ArgumentError, ArgumentTypeError, Updates, Variable, arguments
 from optimizers.arguments import read_arguments, read_parameters
 from optimizers.registry import get, serialize
 from optimizers.state import Key, Saved, joined
@@ -24,15 +24,15 @@ class Composed(Saved):
     updates: Updates
 
     def __init__(self, optimizers: Sequence[Any], name: str) -> None:
-        self.optimizers = list(dict.fromkeys(optimizers))
         self.name = name
         self.updates = Updates()
-        for one in self.optimizers:
+        for one in optimizers:
             if not callable(getattr(one, "get_updates", None)):
                 fix = "pass an instance, such as Adam()"
-                raise ArgumentTypeError(f"{name}: {one!r} is no optimizer", fix=fix)
+                raise ArgumentTypeError(f"{name}: {arguments.shown(one)} is no optimizer", fix=fix)
             if isinstance(one, type):
                 raise ArgumentTypeError(f"{name}: {one.__name__} is a class", fix=f"write {one.__name__}()")
+        self.optimizers = list(dict.fromkeys(optimizers))
 
     def get_updates(self, *args: Any, **kwargs: Any) -> Updates:
         """What one tick changes. Call forms and errors are those of `Optimizer.get_updates`."""

@@ -11,12 +11,13 @@ On an optimizer, `opt.momentum` is the register and `opt.momentum = 0.9` writes 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from autograph import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, Tensor, Variable, variable
+from autograph import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, Tensor, Variable, arguments, variable
+from optimizers.arguments import read_number
 
 
 class Hyper:
@@ -80,19 +81,14 @@ class Hyper:
         if isinstance(value, Tensor):
             if value.ndim or not value.type.is_float:
                 error = ShapeError if value.ndim else DTypeError
-                raise error(f"{self.name} is {value.describe()}: a float of rank 0 expected")
+                fix = "cast it to float, and reduce it to one number"
+                raise error(f"{self.name} is {value.describe()}: a float of rank 0 expected", fix=fix)
             return value
         if self.schedule and callable(value):
             return value
-        single = isinstance(value, np.ndarray) and not value.ndim
-        if isinstance(value, bool | np.bool_) or not (single or isinstance(value, int | float | np.number)):
-            raise ArgumentTypeError(f"{self.name}={value!r} is no number", fix=f"{self.expected} expected")
-        number = float(value)
-        if not isfinite(number):
-            raise ArgumentError(f"{self.name}={number} isn't finite", fix=f"{self.expected} expected")
-        if number < self.least or number >= self.below or (self.positive and number <= 0):
-            raise ArgumentError(f"{self.name}={number:g} makes no sense here", fix=f"{self.expected} expected")
-        return number
+        return read_number(
+            self.name, value, self.expected, least=self.least, below=self.below, positive=self.positive
+        )
 
     @property
     def expected(self) -> str:
@@ -120,7 +116,7 @@ class Flag:
 
     def __set__(self, optimizer: Any, value: Any) -> None:
         if not isinstance(value, bool | np.bool_):
-            raise ArgumentTypeError(f"{self.name}={value!r}: True or False expected")
+            raise ArgumentTypeError(f"{self.name}={arguments.shown(value)} is no choice", fix="True or False expected")
         if optimizer.built and value != optimizer._settings[self.name]:
             raise ArgumentError(
                 f"{self.name} is fixed: {optimizer.name}'s updates exist, and would not follow",
@@ -132,7 +128,7 @@ class Flag:
 def _brief(value: Any) -> str:
     if isinstance(value, Variable):
         return "a number"
-    return value.describe() if isinstance(value, Tensor) else repr(value)
+    return arguments.shown(value)
 
 
 def rate(default: float) -> Hyper:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from autograph import ArgumentError, ArgumentTypeError, Tensor, Variable, nearest, seed_state
+from autograph import ArgumentError, ArgumentTypeError, Tensor, Variable, arguments, nearest, seed_state
+from optimizers.arguments import read_number
 from optimizers.choices import Choice, Fixed
 from optimizers.clipping import gradient_noise
 from optimizers.constraints import Constraint, get_constraint
@@ -43,7 +43,7 @@ class Table(Fixed):
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            raise ArgumentTypeError(f"{self.name} is {value!r}, no dict", fix='write {"*/bias": …} or {w: …}')
+            raise ArgumentTypeError(f"{self.name} is {arguments.shown(value)}, no dict", fix='write {"*/bias": …} or {w: …}')
         return {_key(self.name, k): self.read_value(self.name, v) for k, v in value.items()} or None
 
 
@@ -72,17 +72,14 @@ class Seed(Fixed):
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise ArgumentTypeError(f"{self.name}={value!r} is no whole number", fix="seed=1, or None for another at every run")
+            what = f"{self.name}={arguments.shown(value)} is no whole number"
+            raise ArgumentTypeError(what, fix="seed=1, or None for another at every run")
         return int(value)
 
 
 def multiplier(what: str, value: Any) -> float:
     """A finite number of at least 0. Raises ArgumentTypeError or ArgumentError."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ArgumentTypeError(f"{what}: {value!r} is no number", fix="a finite number of at least 0 is expected")
-    if not isfinite(value) or value < 0:
-        raise ArgumentError(f"{what}: {value!r} makes no sense", fix="a finite number of at least 0 is expected")
-    return float(value)
+    return read_number(what, value, "a finite number of at least 0", least=0)
 
 
 def constraint(what: str, value: Any) -> Any:
@@ -92,7 +89,8 @@ def constraint(what: str, value: Any) -> Any:
 
 def _key(what: str, key: Any) -> Any:
     if not isinstance(key, str | Variable):
-        raise ArgumentTypeError(f"{what}: {key!r} names no parameter", fix="a variable or a pattern of names is expected")
+        said = f"{what}: {arguments.shown(key)} names no parameter"
+        raise ArgumentTypeError(said, fix="a variable or a pattern of names is expected")
     return key
 
 

@@ -7,10 +7,10 @@ from math import inf
 from typing import Any
 
 from autograph import (
-    ArgumentError,
     ArgumentTypeError,
     Updates,
     Variable,
+    arguments,
     as_tensor,
     cast,
     greater,
@@ -19,10 +19,10 @@ from autograph import (
     logical_and,
     logical_or,
     maximum,
-    nearest,
     variable,
     where,
 )
+from optimizers.arguments import read_count, read_number
 from optimizers.state import Key, Saved
 
 
@@ -39,7 +39,7 @@ class Plateau(Saved, Updates):
 
 
 def plateau(
-    rate: Variable,
+    rate: Any,
     metric: Any,
     factor: float = 0.1,
     patience: int = 10,
@@ -62,18 +62,14 @@ def plateau(
     ArgumentTypeError for what makes no sense.
     """
     if not isinstance(rate, Variable):
-        raise ArgumentTypeError(f"plateau: the rate is {rate!r}, no register", fix="pass optimizer.lr, given as a number")
-    for name, value, good in (
-        ("factor", factor, 0 < factor < 1),
-        ("patience", patience, patience >= 1),
-        ("threshold", threshold, threshold >= 0),
-        ("cooldown", cooldown, cooldown >= 0),
-        ("least", least, least >= 0),
-    ):
-        if not good:
-            raise ArgumentError(f"plateau: {name}={value!r} makes no sense")
-    if mode not in ("min", "max"):
-        raise ArgumentError(f"plateau: mode={mode!r}{nearest(str(mode), ('min', 'max'))}", fix='"min" or "max"')
+        what = f"plateau: the rate is {arguments.shown(rate)}, no register"
+        raise ArgumentTypeError(what, fix="pass optimizer.lr, given as a number")
+    read_number("plateau: factor", factor, "a number between 0 and 1", positive=True, below=1)
+    for name, value in (("threshold", threshold), ("least", least)):
+        read_number(f"plateau: {name}", value, "a finite number of at least 0", least=0)
+    read_count("plateau: patience", patience)
+    read_count("plateau: cooldown", cooldown, 0)
+    arguments.choice("plateau: mode", mode, ("min", "max"))
     best = variable(inf if mode == "min" else -inf, "float64", f"best/{rate.name}")
     wait, rest = (variable(0, "int64", f"{name}/{rate.name}") for name in ("wait", "cooldown"))
     seen = cast(as_tensor(metric), "float64")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autograph import ArgumentError, ArgumentTypeError, nearest
+from autograph import ArgumentError, ArgumentTypeError, arguments, nearest
 from optimizers.state import Saved
 
 _KNOWN: dict[str, type[Any]] = {}
@@ -18,12 +18,17 @@ def register(classes: Iterable[type[Any]]) -> None:
 
 def serialize(optimizer: Any) -> dict[str, Any]:
     """The class's name and the current hyper-parameters, as plain data for `deserialize`."""
+    if not isinstance(optimizer, Saved) or not hasattr(optimizer, "get_config"):
+        raise ArgumentTypeError(f"{arguments.shown(optimizer)} is no optimizer", fix="pass an instance, such as Adam()")
     return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
 
 
-def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The optimizer that `serialize` described. Raises ArgumentError for an unknown class."""
-    name = str(config["class_name"])
+    if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str):
+        what = f"{arguments.shown(config)} describes no optimizer"
+        raise ArgumentTypeError(what, fix='pass what serialize gave: {"class_name": "Adam", "config": {…}}')
+    name = config["class_name"]
     found = (custom_objects or {}).get(name) or _KNOWN.get(name.lower())
     if found is None:
         known = [cls.__name__ for cls in _KNOWN.values()] + list(custom_objects or ())
@@ -45,4 +50,4 @@ def get(identifier: Any) -> Any:
         return deserialize({"class_name": identifier})
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
-    raise ArgumentTypeError(f"a {type(identifier).__name__} is no optimizer", fix='pass one, or a name such as "adam"')
+    raise ArgumentTypeError(f"{arguments.shown(identifier)} is no optimizer", fix='pass one, or a name such as "adam"')

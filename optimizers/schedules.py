@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
 from itertools import pairwise
-from math import isfinite, pi
+from math import inf, pi
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from autograph import (
     ArgumentError,
     ArgumentTypeError,
     Tensor,
+    arguments,
     as_tensor,
     cast,
     ceil,
@@ -37,6 +38,7 @@ from autograph import (
     sqrt,
     where,
 )
+from optimizers.arguments import read_number
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Schedule:
     rule: Callable[[Any], Any]
     text: str
     peak: Any = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.rule):
+            raise ArgumentTypeError(f"Schedule: {arguments.shown(self.rule)} is no function", fix="pass a function of the step")
 
     def __call__(self, step: Any) -> Tensor:
         found = as_tensor(self.rule(cast(as_tensor(step), "float64")))
@@ -77,8 +83,8 @@ def _schedule(make: Callable[..., Callable[[Any], Any]]) -> Callable[..., Schedu
             raise ArgumentTypeError(f"{make.__name__}: {error}", fix=f"it is {make.__name__}{form}") from None
         for name, value in bound.arguments.items():
             _check(make.__name__, name, value)
-        parts = [f"{name}={value!r}" if name in kwargs else repr(value) for name, value in bound.arguments.items()]
         rule = make(*bound.args, **bound.kwargs)
+        parts = [f"{name}={value!r}" if name in kwargs else repr(value) for name, value in bound.arguments.items()]
         peak = rule.peak if isinstance(rule, Schedule) else None
         peak = peak if peak is not None else next((bound.arguments[n] for n in peaks if n in bound.arguments), None)
         return Schedule(rule, f"{make.__name__}({', '.join(parts)})", peak)
@@ -103,20 +109,18 @@ def _check(function: str, name: str, value: Any) -> None:
         return
     if name == "end" and value is None:
         return
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
-        raise ArgumentTypeError(f"{function}: {name}={value!r} is no number", fix=f"{kind} is expected")
-    within = value > 0 if positive else value >= 0
-    if not isfinite(value) or not within or (name == "portion" and not value < 1):
-        raise ArgumentError(f"{function}: {name}={value!r} makes no sense", fix=f"{kind} is expected")
+    read_number(f"{function}: {name}", value, kind, least=0, positive=positive, below=1 if name == "portion" else inf)
 
 
 def _increasing(function: str, steps: Sequence[Any], count: int | None = None) -> list[float]:
     """Steps as numbers. Raises ArgumentError unless they increase, from above 0."""
-    found = [float(step) for step in steps]
+    given = arguments.listed(steps, f"{function}: the steps", "a list of steps, as [1000, 2000]")
+    found = [read_number(f"{function}: a step", step, "a number of steps") for step in given]
     if any(not b > a for a, b in zip([0.0, *found], found, strict=False)):
         raise ArgumentError(f"{function}: the steps {found} do not increase from above 0", fix="sort them, each once")
     if count is not None and len(found) != count:
-        raise ArgumentError(f"{function}: {count} steps are needed between {count + 1} rates, got {len(found)}")
+        raise ArgumentError(f"{function}: {count} steps are needed between {count + 1} rates, got {len(found)}",
+                            fix="one step less than there are rates")  # fmt: skip
     return found
 
 
@@ -279,8 +283,11 @@ def piecewise_constant(values: Sequence[Any], boundaries: Sequence[Any]) -> Call
 
     As PyTorch and optax have it; Keras 3 lets a boundary belong to the stretch that it ends.
     """
-    steps = _increasing("piecewise_constant", boundaries, len(values) - 1)
-    return lambda t: _choose(t, steps, list(values))
+    rates = arguments.listed(values, "piecewise_constant: the values", "a list of rates, as [1e-3, 1e-4]")
+    for value in rates:
+        _check("piecewise_constant", "a rate", value)
+    steps = _increasing("piecewise_constant", boundaries, len(rates) - 1)
+    return lambda t: _choose(t, steps, rates)
 
 
 @_schedule
@@ -291,9 +298,14 @@ def multi_step(initial: Any, milestones: Sequence[Any], factor: Any = 0.1) -> Ca
 
 
 @_schedule
-def interpolate(points: Mapping[Any, Any]) -> Callable[[Any], Any]:
+def interpolate(points: Any) -> Callable[[Any], Any]:
     """Straight lines through the points {step: rate, …}, the first at step 0; level after the last."""
-    steps = sorted(points)
+    if not isinstance(points, Mapping):
+        what = f"interpolate: the points are {arguments.shown(points)}, not a dict"
+        raise ArgumentTypeError(what, fix="write {0: 1e-3, 1000: 1e-4}")
+    steps = sorted(read_number("interpolate: a step", step, "a number of at least 0", least=0) for step in points)
+    for value in points.values():
+        _check("interpolate", "a rate", value)
     if not steps or steps[0] != 0:
         raise ArgumentError("interpolate: the first point is not at step 0", fix="write {0: 1e-3, 1000: 1e-4}")
 
@@ -329,7 +341,8 @@ def one_cycle_linear(
     """From peak/divide up to peak in portion·n steps, down again until portion_final·n, then down to
     peak/(divide·final_divide), by straight lines (Smith 2018, in optax's form)."""
     if not 0 < portion < portion_final < 1:
-        raise ArgumentError(f"one_cycle_linear: portion={portion!r}, portion_final={portion_final!r} do not increase")
+        raise ArgumentError(f"one_cycle_linear: portion={portion!r}, portion_final={portion_final!r} do not increase",
+                            fix="0 < portion < portion_final < 1")  # fmt: skip
     first = peak / divide
     lines = {0: first, portion * steps: peak, portion_final * steps: first, steps: first / final_divide}
     return interpolate(lines)
@@ -352,7 +365,8 @@ def warmup(after: Any, steps: Any, initial: Any = 0.0) -> Callable[[Any], Any]:
 @_schedule
 def join(schedules: Sequence[Any], boundaries: Sequence[Any]) -> Callable[[Any], Any]:
     """schedules[i] from boundaries[i−1] on; each begins at its own 0."""
-    found = [_read("join", schedule) for schedule in schedules]
+    given = arguments.listed(schedules, "join: the schedules", "a list of schedules")
+    found = [_read("join", schedule) for schedule in given]
     steps = _increasing("join", boundaries, len(found) - 1)
 
     def rule(t: Any) -> Any:
@@ -381,5 +395,5 @@ def _read(function: str, schedule: Any) -> Any:
     if isinstance(schedule, int | float) and not isinstance(schedule, bool):
         return constant(schedule)
     if not callable(schedule):
-        raise ArgumentTypeError(f"{function}: {schedule!r} is no schedule", fix="pass a function of the step")
+        raise ArgumentTypeError(f"{function}: {arguments.shown(schedule)} is no schedule", fix="pass a function of the step")
     return schedule

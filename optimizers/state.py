@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph import ArgumentError, Variable, nearest, set_values
+from autograph import ArgumentError, ArgumentTypeError, Variable, arguments, nearest, set_values
 
 Key = str | tuple[str, Variable]  # the name of a register, or (slot, parameter)
 
@@ -30,9 +30,11 @@ class Saved:
         """Every register's value by its name: hyper-parameters, counters, slots as `slot/parameter`."""
         return {name: register.get_value() for name, register in named(self.state_registers()).items()}
 
-    def load(self, state: Mapping[str, Any], strict: bool = True) -> None:
+    def load(self, state: Any, strict: bool = True) -> None:
         """Write a `state` back, all or none. Raises ArgumentError naming everything missing, unexpected or misshapen;
         with strict=False what is missing stays, and what is unexpected is left out."""
+        if not isinstance(state, Mapping):
+            raise ArgumentTypeError(f"the state is {arguments.shown(state)}, not a dict", fix="pass what `state()` gave")
         registers = named(self.state_registers())
         missing, unexpected = [[n for n in a if n not in b] for a, b in ((registers, state), (state, registers))]
         if strict and (missing or unexpected):
@@ -57,14 +59,14 @@ class Saved:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace the values of `weights`, all or none. Raises ArgumentError for another number of arrays, or for arrays
         that do not fit."""
-        own = self.weights
-        if len(own) != len(weights):
+        own, given = self.weights, arguments.listed(weights, "the weights", "pass what get_weights gave")
+        if len(own) != len(given):
             raise ArgumentError(
-                f"{self.name} needs {len(own)} arrays, got {len(weights)}",
+                f"{self.name} needs {len(own)} arrays, got {len(given)}",
                 why="" if own else "it has no slots before get_updates was called",
                 fix="they are " + ", ".join(w.name for w in own) if own else "call get_updates first",
             )
-        write_all(dict(zip([f"weights[{i}]" for i in range(len(own))], own, strict=True)), list(weights))
+        write_all(dict(zip([f"weights[{i}]" for i in range(len(own))], own, strict=True)), given)
 
 
 def joined(parts: Iterable[Mapping[Any, Variable]]) -> dict[Key, Variable]:

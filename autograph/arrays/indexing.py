@@ -30,6 +30,7 @@ def check_inside(indices: Array, size: int) -> None:
     raise IndexRangeError(
         f"index {array[first]}{place} is outside an axis of size {size}",
         why=f"valid: {-size}..{size - 1}; negative indices count from the end" if size else "it has no elements",
+        fix="mend the indices, or make the axis longer, as the vocabulary of an embedding",
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from autograph.backend.operands import tensor
 from autograph.functions import activations
 from autograph.graph.tensor import Tensor
 from autograph.ops import selection, special
-from autograph.ops.elementwise import expm1
+from autograph.ops.comparison import greater
+from autograph.ops.elementwise import expm1, multiply, subtract
 from autograph.ops.elementwise import tanh as tanh_op
 
 __all__ = ["elu", "hard_sigmoid", "relu", "sigmoid", "softmax", "softplus", "softsign", "tanh"]
@@ -25,25 +27,25 @@ def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) 
     if leaks and max_value is None and not shifted:
         return activations.leaky_relu(values, alpha)
     if shifted:
-        above = selection.where(values > threshold, values, 0)
-    elif max_value is not None and not isinstance(max_value, Tensor) and max_value == 6:
+        above = selection.where(greater(values, threshold), values, 0)
+    elif isinstance(max_value, Real) and max_value == 6:
         above, max_value = activations.relu6(values), None
     else:
         above = selection.relu(values)
     if max_value is not None:
         above = selection.clip(above, 0, max_value)
-    return above - alpha * selection.relu(threshold - values if shifted else -values) if leaks else above
+    return above - multiply(alpha, selection.relu(subtract(threshold, values) if shifted else -values)) if leaks else above
 
 
 def _is_zero(number: Any) -> bool:
-    return not isinstance(number, Tensor) and bool(number == 0)
+    return isinstance(number, Real) and number == 0
 
 
 def elu(x: Any, alpha: Any = 1.0) -> Tensor:
     """x where x > 0, else alpha·(eˣ - 1). In the shape of `x`; the gradient at 0 is `alpha`."""
     values = tensor(x)
     positive = values > 0
-    return selection.where(positive, values, alpha * expm1(selection.where(positive, 0, values)))
+    return selection.where(positive, values, multiply(alpha, expm1(selection.where(positive, 0, values))))
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autograph.arguments import items, number, shown, whole
 from autograph.backend.naming import scoped
 from autograph.backend.operands import tensor
 from autograph.backend.values import variable
 from autograph.config import floatx
-from autograph.errors import ArgumentError, ShapeError
+from autograph.errors import ArgumentError
 from autograph.graph.tensor import Constant, Tensor, Variable
 from autograph.ops import cumulative, elementwise, filling, movement, ranges, rounding, selection
 from autograph.ops.shape import known_size, sizes_of
-from autograph.tensor_type import as_dtype, as_shape
+from autograph.tensor_type import as_dtype, as_static, made
 
 __all__ = [
     "arange",
@@ -48,23 +49,27 @@ def _filled(value: int, shape: Any, dtype: npt.DTypeLike | None, name: str | Non
     kind = as_dtype(dtype)
     known, rest = sizes_of(shape, "ones" if value else "zeros", free=False)
     if rest is None:
-        return variable(np.full(known, value, kind), kind, name)
+        what = "ones" if value else "zeros"
+        return variable(made(lambda: np.full(known, value, kind), what, kind, known), kind, name)  # type: ignore[arg-type]
     return scoped(movement.broadcast_to(Constant(np.array(value, kind)), shape), name)
 
 
 def zeros_like(x: Any, dtype: npt.DTypeLike | None = None, name: str | None = None) -> Tensor:
     """0 in every place of the shape of `x`, as floatx unless `dtype` is given."""
-    return scoped(filling.zeros_like(tensor(x), dtype or floatx()), name)
+    return scoped(filling.zeros_like(tensor(x), floatx() if dtype is None else dtype), name)
 
 
 def ones_like(x: Any, dtype: npt.DTypeLike | None = None, name: str | None = None) -> Tensor:
     """1 in every place of the shape of `x`, as floatx unless `dtype` is given."""
-    return scoped(filling.ones_like(tensor(x), dtype or floatx()), name)
+    return scoped(filling.ones_like(tensor(x), floatx() if dtype is None else dtype), name)
 
 
 def eye(size: int | Sequence[int], dtype: npt.DTypeLike | None = None, name: str | None = None) -> Tensor:
     """An identity matrix: `size` is the number of rows and columns, or a pair of both."""
-    rows, columns = size if isinstance(size, list | tuple) else (size, size)
+    pair = items(size)
+    if len(pair) not in (1, 2):
+        raise ArgumentError(f"eye: the size is {shown(size)}", fix="give a number of rows, or a pair of rows and columns")
+    rows, columns = pair[0], pair[-1]
     return scoped(ranges.eye(rows, columns, dtype=dtype), name)
 
 
@@ -77,9 +82,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: npt.DTypeLike = "
     first, last = (0, start) if stop is None else (start, stop)
     if not any(isinstance(end, Tensor) and known_size(end) is None for end in (first, last, step)):
         return ranges.arange(first, last, step, dtype)
-    if isinstance(step, Tensor) or not step or step != int(step):
-        raise ArgumentError(f"arange: the step is {step!r}, and the bounds are not known yet", fix="use a whole number")
-    by = int(step)
+    by = whole(int(step) if isinstance(step, float) and step.is_integer() else step, "arange: the step, of unknown bounds,")
+    if not by:
+        raise ArgumentError("arange: the step is 0", fix="1 counts up, -1 down")
     span = elementwise.cast(last, "int64") - elementwise.cast(first, "int64")
     count = selection.maximum(elementwise.cast(rounding.ceil(elementwise.cast(span, "float64") / by), "int64"), 0)
     ones_of_step = movement.broadcast_to(Constant(np.array(by, np.int64)), [count])
@@ -98,7 +103,9 @@ def random_uniform_variable(
     seed: int | None = None,
 ) -> Variable:
     """A variable of `shape` with numbers drawn once, uniformly from [low, high)."""
-    return variable(_source(seed).uniform(low, high, _static(shape)), dtype, name)
+    first, last = number(low, "random_uniform_variable: low"), number(high, "random_uniform_variable: high")
+    sizes = as_static(shape, "random_uniform_variable: the shape")
+    return variable(_drawn(_source(seed).uniform, first, last, sizes), dtype, name)
 
 
 def random_normal_variable(
@@ -110,16 +117,18 @@ def random_normal_variable(
     seed: int | None = None,
 ) -> Variable:
     """A variable of `shape` with numbers drawn once, from the normal distribution of that mean and deviation `scale`."""
-    return variable(_source(seed).normal(mean, scale, _static(shape)), dtype, name)
+    deviation = number(scale, "random_normal_variable: the scale")
+    if deviation < 0:
+        raise ArgumentError(f"random_normal_variable: the scale is {shown(scale)}, below 0", fix="0 gives the mean alone")
+    middle = number(mean, "random_normal_variable: the mean")
+    sizes = as_static(shape, "random_normal_variable: the shape")
+    return variable(_drawn(_source(seed).normal, middle, deviation, sizes), dtype, name)
+
+
+def _drawn(draw: Callable[..., Any], first: float, second: float, shape: tuple[int, ...]) -> Any:
+    return made(lambda: draw(first, second, shape), "random numbers", np.dtype("float64"), shape)
 
 
 def _source(seed: int | None) -> np.random.RandomState:
     """A stream of its own; without a seed that is drawn from `numpy.random`, so that `numpy.random.seed` settles it."""
-    return np.random.RandomState(np.random.randint(2**31) if seed is None else seed)
-
-
-def _static(shape: Iterable[int]) -> Any:
-    sizes = as_shape(shape)
-    if None in sizes:
-        raise ShapeError(f"a variable needs sizes that are known, got {sizes}")
-    return sizes
+    return np.random.RandomState(np.random.randint(2**31) if seed is None else whole(seed, "the seed") % 2**32)

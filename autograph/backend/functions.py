@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograph import session
+from autograph.arguments import shown
 from autograph.backend import naming, phases
 from autograph.backend.operands import tensor
 from autograph.errors import NOTHING_CHANGED, ArgumentError, ArgumentTypeError, FeedError, nearest
@@ -50,7 +51,7 @@ class Function:
             what = f"an array {show_shape(inputs.shape)}"
             why = f"its first axis would be taken as {len(inputs)} inputs" if inputs.ndim else ""
         else:
-            what, why = f"a {type(inputs).__name__}", "the inputs come in one list"
+            what, why = shown(inputs), "the inputs come in one list"
         return FeedError(f"{self.name!r} got {what} instead of a list", why=why, fix=f"call {call}", after=NOTHING_CHANGED)
 
     @property
@@ -87,7 +88,7 @@ def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> F
     """
     for what, given in (("inputs", inputs), ("outputs", outputs)):
         if not isinstance(given, list | tuple):
-            got = f"Tensor {given.name!r}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
+            got = f"Tensor {given.name!r}" if isinstance(given, Tensor) else shown(given)
             raise ArgumentTypeError(
                 f"`{what}` must be a list or tuple, got {got}", why="K.function takes lists", fix="write K.function([x], [y])"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograph.arguments import listed, whole
 from autograph.backend.operands import tensor
 from autograph.errors import ArgumentError
 from autograph.graph.tensor import Tensor
@@ -52,11 +53,15 @@ def slice(x: Any, start: Any, size: Any) -> Tensor:
 def _entries(vector: Any) -> list[Any]:
     """The entries of a list, or of an integer vector of known length: numbers where they are known."""
     if not isinstance(vector, Tensor):
-        return [_known(entry) for entry in vector]
+        return [_entry(_known(entry)) for entry in listed(vector, "slice: the starts or sizes", "slice(x, [0, 1], [2, 3])")]
     positions = index_tensor(vector)
     if positions.ndim != 1 or positions.shape[0] is None:
-        raise ArgumentError(f"slice: {positions.describe()} is no vector of known length")
+        raise ArgumentError(f"slice: {positions.describe()} is no vector of known length", fix="give a list of numbers")
     return [_known(positions[i]) for i in range(positions.shape[0])]
+
+
+def _entry(entry: Any) -> Any:
+    return entry if isinstance(entry, Tensor) else whole(entry, "slice: a start or a size")
 
 
 def _known(entry: Any) -> Any:

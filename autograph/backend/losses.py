@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from autograph.arguments import shown, truth
 from autograph.backend.operands import tensor
 from autograph.config import epsilon
 from autograph.errors import ArgumentError, ShapeError
@@ -60,7 +63,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
 
 def _log_probabilities(scores: Tensor, from_logits: bool, axis: int) -> Tensor:
-    if from_logits:
+    if truth(from_logits, "from_logits"):
         return log_softmax(scores, axis)
     shares = scores / reduce_sum(scores, axis, keepdims=True)
     return log(selection.clip(shares, epsilon(), 1 - epsilon()))
@@ -77,7 +80,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     wanted, scores = tensor(target), tensor(output)
     _check_shapes("binary_crossentropy", wanted, scores)
     wanted = cast(wanted, scores.dtype) if scores.type.is_float else wanted
-    if from_logits:
+    if truth(from_logits, "from_logits"):
         positive = scores >= 0
         chord = selection.where(positive, scores * (1 - wanted), -scores * wanted)
         return chord + special.softplus(selection.where(positive, -scores, scores))
@@ -86,15 +89,20 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     return -(wanted * log(share + fuzz) + (1 - wanted) * log((1 + fuzz) - share))
 
 
-def _class_axis(what: str, axis: int, scores: Tensor) -> int:
+def _class_axis(what: str, axis: Any, scores: Tensor) -> int:
     """The axis of the classes, counted from the front. Raises ArgumentError as Keras does: -1, or one of 0, 1, …"""
-    if axis != -1 and axis not in range(scores.ndim):
+    if not isinstance(axis, int | np.integer) or (axis != -1 and axis not in range(scores.ndim)):
         raise ArgumentError(
-            f"{what}: unexpected channels axis {axis}", why=f"`output` has {scores.ndim} dimensions", fix="-1, or one of them"
+            f"{what}: unexpected channels axis {shown(axis)}",
+            why=f"`output` has {scores.ndim} dimensions",
+            fix="-1, or one of them",
         )
-    return normalize_axis(axis, scores.ndim)
+    return normalize_axis(axis, scores)
 
 
 def _check_shapes(what: str, target: Tensor, output: Tensor) -> None:
     if not shapes_agree(target.shape, output.shape):
-        raise ShapeError(f"{what}: targets {target.describe()} and outputs {output.describe()} differ in shape")
+        raise ShapeError(
+            f"{what}: targets {target.describe()} and outputs {output.describe()} differ in shape",
+            fix="one_hot makes shares of labels; sparse_categorical_crossentropy takes labels themselves",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from autograph.arguments import whole
 from autograph.backend.operands import tensor
 from autograph.backend.settings import normalize_data_format
 from autograph.errors import ArgumentError, ShapeError
@@ -12,7 +13,7 @@ from autograph.functions import regularisation
 from autograph.graph.tensor import Tensor
 from autograph.ops import movement, norms, reduction, selection, sorting
 from autograph.ops.comparison import isfinite, logical_and
-from autograph.ops.elementwise import cast, rsqrt, square
+from autograph.ops.elementwise import add, cast, rsqrt, square
 from autograph.ops.gathering import class_labels, index_tensor
 from autograph.ops.reduction import Axis
 from autograph.ops.shape import size_of
@@ -38,7 +39,7 @@ def l2_normalize(x: Any, axis: Axis = None) -> Tensor:
 
 
 def normalize_batch_in_training(
-    x: Any, gamma: Any, beta: Any, reduction_axes: Iterable[int], epsilon: float = 1e-3
+    x: Any, gamma: Any, beta: Any, reduction_axes: int | Iterable[int], epsilon: float = 1e-3
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`x` normalised by its own mean and variance along `reduction_axes`, scaled by `gamma` and moved by `beta`.
 
@@ -46,9 +47,9 @@ def normalize_batch_in_training(
     without these axes. gamma and beta have that shape too, or are None.
     """
     batch = tensor(x)
-    axes = normalize_axes(tuple(reduction_axes), batch.ndim)
+    axes = normalize_axes(reduction_axes, batch)
     mean, variance = reduction.reduce_mean(batch, axes), norms.reduce_var(batch, axes)
-    scale = _scaled(rsqrt(movement.expand_dims_at(variance, axes) + epsilon), _restored(gamma, batch, axes))
+    scale = _scaled(rsqrt(add(movement.expand_dims_at(variance, axes), epsilon)), _restored(gamma, batch, axes))
     return _moved(norms.centered(batch, axes) * scale, _restored(beta, batch, axes)), mean, variance
 
 
@@ -60,9 +61,9 @@ def batch_normalization(
     The four others broadcast with `x`, or are vectors along `axis`; beta and gamma may be None.
     """
     batch = tensor(x)
-    others = [i for i in range(batch.ndim) if i != normalize_axis(axis, batch.ndim)]
+    others = [i for i in range(batch.ndim) if i != normalize_axis(axis, batch)]
     shift, variance, bias, factor = [_vector(part, others) for part in (mean, var, beta, gamma)]
-    scale = _scaled(rsqrt(variance + epsilon), factor)
+    scale = _scaled(rsqrt(add(variance, epsilon)), factor)
     return _moved((batch - shift) * scale, bias)
 
 
@@ -134,4 +135,4 @@ def in_top_k(predictions: Any, targets: Any, k: int) -> Tensor:
         raise ShapeError(f"in_top_k: predictions {scores.type} and targets {labels.type}", fix="ranks 2 and 1 are needed")
     own = sorting.take_along_axis(scores, movement.expand_dims(class_labels(labels, scores, 1), 1), 1)
     better = reduction.reduce_sum(cast(scores > own, "int64"), 1)
-    return logical_and(better < k, isfinite(movement.squeeze(own, 1)))
+    return logical_and(better < whole(k, "in_top_k: k"), isfinite(movement.squeeze(own, 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograph.arguments import truth
 from autograph.backend.operands import tensors
 from autograph.errors import ArgumentError, DTypeError, ShapeError, StaleGraphError
 from autograph.graph.tensor import Placeholder, Tensor, as_tensor, check_current, placeholder
@@ -57,7 +58,7 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Tensor
     Both are computed. Raises DTypeError for a condition of floats, ShapeError if it has the higher rank or if the
     shapes of the expressions differ.
     """
-    then, other = tensors(*[part() if callable(part) else part for part in (then_expression, else_expression)])
+    then, other = tensors(*[_given(part) for part in (then_expression, else_expression)])
     first, second = as_tensor(then), as_tensor(other)
     mask = _truth(as_tensor(condition))
     rank = max(first.ndim, second.ndim)
@@ -67,15 +68,21 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Tensor
             fix="reduce it by any or all, or expand_dims the branches",
         )
     if first.ndim and second.ndim and not shapes_agree(first.shape, second.shape):
-        raise ShapeError(f"switch: the branches {show_shape(first.shape)} and {show_shape(second.shape)} differ in shape")
+        what = f"switch: the branches {show_shape(first.shape)} and {show_shape(second.shape)} differ in shape"
+        raise ShapeError(what, why=f"they are {first.describe()} and {second.describe()}", fix="broadcast_like one of them")
     if mask.ndim:
         mask = movement.expand_dims_at(mask, tuple(range(mask.ndim, rank)))
     return selection.where(mask, then, other)
 
 
+def _given(part: Any) -> Any:
+    """A branch; of a function without arguments, what it gives."""
+    return part() if callable(part) and not isinstance(part, type) else part
+
+
 def _truth(condition: Tensor) -> Tensor:
     if condition.type.is_float:
-        raise DTypeError(f"switch: the condition is {condition.describe()}", fix="compare first, as in greater(x, 0)")
+        raise DTypeError(f"switch: the condition is {condition.describe()}, of floats", fix="compare first, as in greater(x, 0)")
     return cast(condition, "bool")
 
 
@@ -86,8 +93,8 @@ def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
     """
     phase = learning_phase() if training is None else training
     if not isinstance(phase, Tensor):
-        chosen = x if phase else alt
-        return chosen() if callable(chosen) else chosen
+        chosen = x if truth(phase, "training") else alt
+        return _given(chosen)
     result = switch(phase, x, alt)
     if training is None:
         result._uses_learning_phase = True  # type: ignore[attr-defined]  # Keras's mark, which layers hand on

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from autograph.arguments import number
 from autograph.graph.tensor import Tensor
 from autograph.ops import random as ops
 from autograph.tensor_type import as_dtype
@@ -34,7 +35,8 @@ def random_uniform(
     Whole numbers, if `dtype` is an integer.
     """
     if as_dtype(dtype).kind in "iu":
-        return ops.random_integers(shape, int(minval), int(maxval), as_dtype(dtype), seed)
+        low, high = [int(number(end, "random_uniform: a bound")) for end in (minval, maxval)]
+        return ops.random_integers(shape, low, high, as_dtype(dtype), seed)
     return ops.random_uniform(shape, minval, maxval, dtype, seed)
 
 

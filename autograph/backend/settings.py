@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import shown
 from autograph.config import (
     epsilon,
     floatx,
@@ -15,6 +16,7 @@ from autograph.config import (
     set_image_data_format,
 )
 from autograph.errors import ArgumentError, nearest
+from autograph.literals import array_of
 
 __all__ = [
     "backend",
@@ -38,15 +40,16 @@ def backend() -> str:
 
 def cast_to_floatx(x: Any) -> np.ndarray[Any, Any]:
     """An array, a number or a list as an array of the dtype `floatx()`, of the same shape."""
-    return np.asarray(x, dtype=floatx())
+    return array_of(x, floatx())
 
 
-def normalize_data_format(value: str | None) -> str:
+def normalize_data_format(value: Any) -> str:
     """ "channels_last" or "channels_first" in lower case; None is `image_data_format()`.
 
     Raises ArgumentError (a ValueError) for anything else.
     """
-    name = str(image_data_format() if value is None else value).lower()
+    name = image_data_format() if value is None else value.lower() if isinstance(value, str) else ""
     if name not in _FORMATS:
-        raise ArgumentError(f"data_format {value!r} is unknown{nearest(name, _FORMATS)}", fix=f"one of {', '.join(_FORMATS)}")
+        what = f"data_format {shown(value)} is unknown{nearest(name, _FORMATS)}"
+        raise ArgumentError(what, fix=f"one of {', '.join(_FORMATS)}")
     return name

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import choice, items, listed, shown, whole
 from autograph.backend.operands import tensor
 from autograph.backend.settings import normalize_data_format
 from autograph.errors import ArgumentError, ShapeError
@@ -43,12 +44,17 @@ def concatenate(tensors: Iterable[Any], axis: int = -1) -> Tensor:
 
     Raises ArgumentError for an empty list, ShapeError where ranks or sizes differ.
     """
-    return joining.concatenate(tensors if isinstance(tensors, Tensor) else [tensor(x) for x in tensors], axis)
+    return joining.concatenate(_parts(tensors, "concatenate"), axis)
 
 
 def stack(x: Iterable[Any], axis: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis, which stands at `axis` of the result."""
-    return joining.stack(x if isinstance(x, Tensor) else [tensor(item) for item in x], axis)
+    return joining.stack(_parts(x, "stack"), axis)
+
+
+def _parts(x: Any, what: str) -> Any:
+    """What is to be joined: the slices of a tensor, or the items of a list."""
+    return x if isinstance(x, Tensor) else [tensor(item) for item in listed(x, f"{what}: the first argument", f"{what}([a, b])")]
 
 
 def reshape(x: Any, shape: Any) -> Tensor:
@@ -79,7 +85,7 @@ def batch_flatten(x: Any) -> Tensor:
 
 def permute_dimensions(x: Any, pattern: Sequence[int]) -> Tensor:
     """The axes of `x` in the order `pattern`: (a, b, c) by (0, 2, 1) → (a, c, b)."""
-    return movement.transpose(tensor(x), tuple(pattern))
+    return movement.transpose(tensor(x), pattern)
 
 
 def expand_dims(x: Any, axis: int = -1) -> Tensor:
@@ -119,7 +125,7 @@ def tile(x: Any, n: int | Sequence[int]) -> Tensor:
     Raises ArgumentError for more numbers than axes.
     """
     pattern = tensor(x)
-    times = (n,) if isinstance(n, int | np.integer) else tuple(n)
+    times = items(n)
     if len(times) > pattern.ndim:
         raise ArgumentError(f"tile: {len(times)} numbers for {pattern.describe()}", fix="expand_dims first")
     return joining.tile(pattern, times)
@@ -147,13 +153,20 @@ def spatial_3d_padding(
 
 def _padded(what: str, x: Tensor, padding: Sequence[Pair], data_format: str) -> Tensor:
     count = 1 if what == "temporal_padding" else int(what[8])
-    if len(padding) != count or any(len(pair) != 2 for pair in padding):
-        raise ArgumentError(f"{what}: padding={padding!r}", fix="a pair (before, after) for each axis of space")
-    if x.ndim != count + 2:
-        raise ShapeError(f"{what}: {x.describe()} has rank {x.ndim}, not {count + 2}")
+    pairs = [items(pair) for pair in items(padding)]
+    if len(pairs) != count or any(len(pair) != 2 for pair in pairs):
+        raise ArgumentError(f"{what}: padding={shown(padding)}", fix="a pair (before, after) for each axis of space")
+    _check_rank(what, x, count)
     batch, channels = [(0, 0)], [(0, 0)]
-    widths = [*batch, *channels, *padding] if data_format == "channels_first" else [*batch, *padding, *channels]
-    return joining.pad(x, widths)
+    widths = [*batch, *channels, *pairs] if data_format == "channels_first" else [*batch, *pairs, *channels]
+    return joining.pad(x, [[whole(n, f"{what}: a width", 0) for n in pair] for pair in widths])
+
+
+def _check_rank(what: str, x: Tensor, space: int) -> None:
+    if x.ndim != space + 2:
+        names = ("steps",) if space == 1 else ("depth", "height", "width")[-space:]
+        fix = f"it takes (samples, {', '.join(names)}, channels), or channels before these"
+        raise ShapeError(f"{what}: {x.describe()} has rank {x.ndim}, not {space + 2}", fix=fix)
 
 
 # resizing ------------------------------------------------------------------------------------------------------------
@@ -169,8 +182,7 @@ def resize_images(
 
     Raises ArgumentError for another interpolation or data format, ShapeError for another rank.
     """
-    if interpolation not in ("nearest", "bilinear"):
-        raise ArgumentError(f"resize_images: interpolation={interpolation!r} is unknown", fix='"nearest" or "bilinear"')
+    choice("resize_images: interpolation", interpolation, ("nearest", "bilinear"))
     grow = _interpolated if interpolation == "bilinear" else repeat_elements
     return _resized("resize_images", tensor(x), (height_factor, width_factor), data_format, grow)
 
@@ -185,8 +197,7 @@ def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: 
 
 def _resized(what: str, x: Tensor, factors: Sequence[int], data_format: str, grow: Any) -> Tensor:
     first = 2 if normalize_data_format(data_format) == "channels_first" else 1
-    if x.ndim != len(factors) + 2:
-        raise ShapeError(f"{what}: {x.describe()} has rank {x.ndim}, not {len(factors) + 2}")
+    _check_rank(what, x, len(factors))
     for axis, factor in enumerate(factors, first):
         x = grow(x, factor, axis)
     return x
@@ -194,7 +205,7 @@ def _resized(what: str, x: Tensor, factors: Sequence[int], data_format: str, gro
 
 def _interpolated(x: Tensor, factor: int, axis: int) -> Tensor:
     """Between each element along `axis` and the next, `factor` steps of a straight line."""
-    place = normalize_axis(axis, x.ndim)
+    place, factor = normalize_axis(axis, x), whole(factor, "resize_images: a factor", 1)
     ahead = (slice(None),) * place
     following = joining.concatenate([x[(*ahead, slice(1, None))], x[(*ahead, slice(-1, None))]], place)
     steps = (np.arange(factor) / factor).reshape(factor, *[1] * (x.ndim - place - 1))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from autograph.graph.tensor import Variable
+from autograph.graph.tensor import Tensor, Variable
 from autograph.graph.update import read_item
 from autograph.graph.updates import Update
-from autograph.ops.elementwise import cast
+from autograph.ops.elementwise import add, cast, multiply, subtract
 
 __all__ = ["moving_average_update", "update", "update_add", "update_sub"]
 
@@ -21,20 +22,27 @@ def update(x: Variable, new_x: Any) -> Update:
 
 def update_add(x: Variable, increment: Any) -> Update:
     """x ← x + increment, of the shape and dtype of `x`."""
-    return _pair(x, x + increment)
+    return _pair(x, _moved(x, add, increment))
 
 
 def update_sub(x: Variable, decrement: Any) -> Update:
     """x ← x - decrement, of the shape and dtype of `x`."""
-    return _pair(x, x - decrement)
+    return _pair(x, _moved(x, subtract, decrement))
 
 
-def moving_average_update(x: Variable, value: Any, momentum: Any) -> Update:
+def moving_average_update(x: Any, value: Any, momentum: Any) -> Update:
     """x ← momentum·x + (1 - momentum)·value, of the shape and dtype of `x`."""
-    return _pair(x, momentum * x + (1 - momentum) * cast(value, x.dtype))
+    if not isinstance(x, Variable):
+        return _pair(x, value)
+    return _pair(x, add(multiply(momentum, x), multiply(subtract(1, momentum), cast(value, x.dtype))))
 
 
-def _pair(x: Variable, value: Any) -> Update:
+def _moved(x: Any, op: Callable[..., Tensor], by: Any) -> Any:
+    """The new value; of what is no variable none, as `_pair` will say."""
+    return op(x, by) if isinstance(x, Variable) else by
+
+
+def _pair(x: Any, value: Any) -> Update:
     pair = read_item((x, value), 0)
     assert isinstance(pair, Update)
     return pair

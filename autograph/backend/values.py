@@ -10,18 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from autograph import evaluation
+from autograph.arguments import listed, shown, truth
 from autograph.backend.naming import scoped, unique
 from autograph.backend.operands import tensor
 from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from autograph.function import function
 from autograph.graph import tensor as leaves
 from autograph.graph.register import locked, merge
-from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, array_of, cast_literal
+from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, cast_literal
 from autograph.graph.updates import Update, Updates
 from autograph.graph.writing import set_values
+from autograph.literals import array_of
 from autograph.ops import barriers
 from autograph.ops import shape as sizes
-from autograph.tensor_type import Shape, as_dtype, as_shape, show_shape
+from autograph.tensor_type import Shape, as_dtype, as_shape, made, show_shape
 
 __all__ = [
     "batch_get_value",
@@ -88,8 +90,10 @@ def _laid_out(array: np.ndarray[Any, Any], shape: Shape) -> np.ndarray[Any, Any]
         raise ShapeError(f"constant: {show_shape(shape)} has a size that is not known", fix="use ones_like(x) * value")
     count = prod(shape)  # type: ignore[arg-type]  # None was excluded
     if array.size not in (1, count):
-        raise ShapeError(f"constant: {array.size} numbers do not fill {show_shape(shape)}, which holds {count}")
-    return np.full(shape, array) if array.size == 1 else array.reshape(shape)
+        what = f"constant: {array.size} numbers do not fill {show_shape(shape)}, which holds {count}"
+        raise ShapeError(what, fix="give one number, or as many as there is room for")
+    fill = made(lambda: np.full(shape, array), "constant", array.dtype, shape) if array.size == 1 else array  # type: ignore[arg-type]
+    return np.reshape(fill, shape)
 
 
 def placeholder(
@@ -103,7 +107,7 @@ def placeholder(
 
     Raises ShapeError if neither is given, ArgumentError for a negative size, or if it is to be sparse.
     """
-    if sparse:
+    if truth(sparse, "placeholder: sparse"):
         raise ArgumentError("placeholder: sparse=True is not supported", fix="feed dense arrays, `.toarray()` makes one")
     return scoped(leaves.placeholder(shape, ndim, dtype), name)
 
@@ -134,7 +138,7 @@ def is_placeholder(x: Any) -> bool:
 def is_keras_tensor(x: Any) -> bool:
     """Whether a Keras layer returned `x`. Raises ArgumentError (a ValueError) for what is no tensor."""
     if not is_tensor(x):
-        raise ArgumentError(f"a {type(x).__name__} is no symbolic tensor", fix="pass a tensor")
+        raise ArgumentError(f"{shown(x)} is no symbolic tensor", fix="pass a tensor")
     return hasattr(x, "_keras_history")
 
 
@@ -204,15 +208,15 @@ def get_value(x: Variable) -> Any:
 def _registered(x: Any, what: str) -> Variable:
     if isinstance(x, Variable):
         return x
-    found = x.describe() if isinstance(x, Tensor) else f"a {type(x).__name__}"
     raise ArgumentTypeError(
-        f"{what}: {found} is no variable", why="only variables hold a value", fix="use eval(x), or function([…], [x])([…])"
+        f"{what}: {shown(x)} is no variable", why="only variables hold a value", fix="use eval(x), or function([…], [x])([…])"
     )
 
 
 def batch_get_value(ops: Sequence[Variable]) -> list[Any]:
     """Copies of what the variables hold, all of one moment: no function ticks in between."""
-    registers = [_registered(x, "batch_get_value").register for x in ops]
+    given = listed(ops, "batch_get_value: the first argument", "batch_get_value([w, b])")
+    registers = [_registered(x, "batch_get_value").register for x in given]
     return locked(merge([register.domain for register in registers]), lambda: [register.read() for register in registers])
 
 
@@ -226,4 +230,4 @@ def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
 
     Raises ShapeError or DTypeError for a value that does not fit, and then nothing was changed.
     """
-    set_values([(_registered(x, "batch_set_value"), value) for x, value in tuples])
+    set_values(tuples)

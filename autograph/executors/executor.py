@@ -6,7 +6,8 @@ import functools
 from importlib import import_module
 from typing import Any, Protocol
 
-from autograph.errors import ArgumentError, nearest
+from autograph import config
+from autograph.arguments import choice
 from autograph.program.lower import Tick
 
 
@@ -29,13 +30,17 @@ class Refused(Exception):
 
 
 EXECUTORS = {"numpy": ("autograph.executors.numpy.executor", "NumpyExecutor")}  # module and class, loaded when first used
+config.EXECUTORS += EXECUTORS
+
+
+def executor_named(name: str) -> Executor:
+    """The executor of that name. Raises ArgumentError with the valid names."""
+    choice("executor", name, tuple(EXECUTORS))
+    return _made(name)
 
 
 @functools.cache
-def executor_named(name: str) -> Executor:
-    """The executor of that name. Raises ArgumentError with the valid names."""
-    if name not in EXECUTORS:
-        raise ArgumentError(f"executor {name!r} is unknown{nearest(name, EXECUTORS)}", fix=f"one of {', '.join(EXECUTORS)}")
+def _made(name: str) -> Executor:
     module, cls = EXECUTORS[name]
     made: Executor = getattr(import_module(module), cls)()
     return made

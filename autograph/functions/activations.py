@@ -7,7 +7,7 @@ from typing import Any
 
 from autograph.graph.tensor import Tensor, as_tensor
 from autograph.ops.barriers import stop_gradient
-from autograph.ops.elementwise import cast, exp, expm1, log, tanh
+from autograph.ops.elementwise import cast, exp, expm1, log, multiply, tanh
 from autograph.ops.reduction import reduce_max, reduce_sum
 from autograph.ops.selection import clip, relu, where
 from autograph.ops.special import ndtr, sigmoid, softplus, softsign
@@ -24,7 +24,7 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 def leaky_relu(x: Any, alpha: Any = 0.01) -> Tensor:
     """x where x > 0, else alpha·x; the gradient at 0 is alpha. `alpha` may be a tensor (PReLU)."""
     tensor = as_tensor(x)
-    return where(tensor > 0, tensor, alpha * tensor)
+    return where(tensor > 0, tensor, multiply(alpha, tensor))
 
 
 def relu6(x: Any) -> Tensor:
@@ -47,7 +47,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Tensor:
     """x where x ≥ 0, else alpha·(eˣ - 1); the gradient at 0 is 1 (Clevert, Unterthiner & Hochreiter 2016)."""
     tensor = _floats(x)
     positive = tensor >= 0
-    return where(positive, tensor, alpha * expm1(where(positive, 0, tensor)))
+    return where(positive, tensor, multiply(alpha, expm1(where(positive, 0, tensor))))
 
 
 def selu(x: Any) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from autograph.arguments import listed, number
+from autograph.errors import ArgumentError, DTypeError, ShapeError
 from autograph.graph.tensor import Tensor, Variable, as_tensor
 from autograph.ops.elementwise import cast
 from autograph.ops.random import happens, random_bits
@@ -34,10 +35,8 @@ def dropout(
     tensor = as_tensor(x)
     if not tensor.type.is_float:
         raise DTypeError(f"dropout: {tensor.describe()} is no float", fix="cast it first")
-    if isinstance(rate, str) or rate is None:
-        raise ArgumentTypeError(f"dropout: rate={rate!r} is no number")
-    if not isinstance(rate, Tensor) and not 0 <= rate < 1:
-        raise ArgumentError(f"dropout: rate={rate} is not within [0, 1)", fix="0.5 drops half of the elements")
+    if not isinstance(rate, Tensor) and not 0 <= number(rate, "dropout: the rate") < 1:
+        raise ArgumentError(f"dropout: the rate {rate} is not within [0, 1)", fix="0.5 drops half of the elements")
     if not isinstance(rate, Tensor) and rate == 0:
         return tensor
     noise = _noise(tensor, noise_shape, seed, state)
@@ -50,7 +49,8 @@ def _noise(x: Tensor, shape: Sequence[Any] | Tensor | None, seed: int | None, st
     if shape is None:
         return random_bits(seed=seed, like=x, state=state)
     if not isinstance(shape, Tensor):
-        shape = [size_of(x, axis) if size is None and axis < x.ndim else size for axis, size in enumerate(shape)]
+        sizes = listed(shape, "dropout: the noise shape", "as in (None, 1)")
+        shape = [size_of(x, axis) if size is None and axis < x.ndim else size for axis, size in enumerate(sizes)]
     bits = random_bits(shape, seed, state=state)
     if bits.ndim != x.ndim:
         raise ShapeError(f"dropout: the noise {bits.type} has not the rank of {x.describe()}", fix="use 1 where it is shared")

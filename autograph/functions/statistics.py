@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from autograph.arguments import shown
 from autograph.errors import ArgumentError
 from autograph.graph.tensor import Constant, Tensor, as_tensor
 from autograph.ops.comparison import not_equal
@@ -23,7 +24,7 @@ def reduce_std(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     Where all elements are equal, it is 0 and so is its gradient: a constant feature disturbs no normalisation.
     """
     tensor = as_tensor(x)
-    axes = normalize_axes(axis, tensor.ndim)
+    axes = normalize_axes(axis, tensor)
     deviation = euclidean_norm(centered(tensor, axes), axes, keepdims)
     count = size_of(tensor, axes)
     if isinstance(count, Constant):
@@ -37,7 +38,7 @@ def moments(x: Any, axis: Axis = None, keepdims: bool = False) -> tuple[Tensor, 
     return reduce_mean(x, axis, keepdims), reduce_var(x, axis, keepdims)
 
 
-def norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def norm(x: Any, ord: Any = 2, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The norm of the elements along `axis` (all axes if None), as of one vector.
 
         ord 2     √Σx², without overflow; gradient 0 at the origin
@@ -46,13 +47,14 @@ def norm(x: Any, ord: float = 2, axis: Axis = None, keepdims: bool = False) -> T
 
     Raises ArgumentError for another `ord`, ShapeError for ±inf along an axis of size 0.
     """
-    if ord == 2:
+    order = ord if isinstance(ord, int | float) else None
+    if order == 2:
         return euclidean_norm(x, axis, keepdims)
-    if ord == 1:
+    if order == 1:
         return reduce_sum(abs(x), axis, keepdims)
-    if ord in (math.inf, -math.inf):
-        return (reduce_max if ord > 0 else reduce_min)(abs(x), axis, keepdims)
-    raise ArgumentError(f"norm: ord {ord!r} is unknown", fix="choose 1, 2 or ±inf; reduce_sum(abs(x)**p)**(1/p) for others")
+    if order in (math.inf, -math.inf):
+        return (reduce_max if order > 0 else reduce_min)(abs(x), axis, keepdims)
+    raise ArgumentError(f"norm: ord {shown(ord)} is unknown", fix="choose 1, 2 or ±inf; reduce_sum(abs(x)**p)**(1/p) for others")
 
 
 def count_nonzero(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:

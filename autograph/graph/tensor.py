@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import count
+from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from autograph.errors import ArgumentTypeError, AutographError, DTypeError, ShapeError, StaleGraphError, SymbolicError
+from autograph.arguments import as_name, shown, whole
+from autograph.errors import (
+    ArgumentTypeError,
+    AutographError,
+    DTypeError,
+    ShapeError,
+    StaleGraphError,
+    SymbolicError,
+)
 from autograph.graph.op import REGISTRY, Kind, Op, as_given, register
 from autograph.graph.register import Register
+from autograph.literals import array_of, fitted
 from autograph.origin import Origin, here
 from autograph.tensor_type import (
     CANONICAL,
@@ -20,7 +30,6 @@ from autograph.tensor_type import (
     TensorType,
     as_dtype,
     as_shape,
-    show_shape,
 )
 
 _next_number = count().__next__
@@ -62,7 +71,7 @@ class Tensor:
 
     @name.setter
     def name(self, name: str | None) -> None:
-        self.given_name = name
+        self.given_name = as_name(name)
 
     @property
     def dtype(self) -> DType:
@@ -93,7 +102,7 @@ class Tensor:
             return True
         if isinstance(other, int | float | complex | np.ndarray | np.generic | list):
             raise SymbolicError(
-                f"== compares tensors by identity, so {self.name!r} == {_brief(other)} can never be true",
+                f"== compares tensors by identity, so {self.name!r} == {shown(other)} can never be true",
                 fix="use equal(tensor, value) for an elementwise comparison",
             )
         return NotImplemented
@@ -122,7 +131,13 @@ class Tensor:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Tensor:
         """What `array * tensor` asks: NumPy's operators give tensors, any other of its functions is refused."""
         if ufunc not in _UFUNCS or method != "__call__" or options:
-            self._not_a_number()
+            ours = next((name for name in (ufunc.__name__, ufunc.__name__.replace("absolute", "abs")) if name in REGISTRY), "")
+            raise SymbolicError(
+                f"NumPy's {ufunc.__name__} cannot take {self.name!r}, which has no value yet",
+                why="it would make an array of objects",
+                fix=f"use {ours}, autograph's own" if ours else "use autograph's functions, or eval(tensor) for its value",
+                where=str(self.origin),
+            )
         return apply(REGISTRY[_UFUNCS[ufunc]], *operands)
 
     def __setitem__(self, index: object, value: object) -> NoReturn:
@@ -178,7 +193,7 @@ def _leaf(name: str) -> Op:
     """Leaves are ops too, so that every tensor has one; they are never evaluated."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
-        raise ArgumentTypeError(f"a {name} is not computed from other tensors")
+        raise ArgumentTypeError(f"a {name} is not computed from other tensors", fix="feed it, or make it an argument")
 
     return register(Op(name, Kind.LEAF, infer=refuse, eval=refuse, operands=as_given, doc=f"A {name}."))
 
@@ -230,54 +245,19 @@ class Variable(Tensor):
 
     def fitted(self, value: npt.ArrayLike) -> np.ndarray[Any, Any]:
         """`value` as an array that the register can hold. Raises ShapeError or DTypeError."""
-        array = np.asarray(value)
-        if array.shape != self.shape:
-            hint = "transposed? pass `.T`" if array.shape == self.shape[::-1] else "build a variable of that shape"
-            raise ShapeError(
-                f"{self.name!r} is {show_shape(self.shape)}, got {show_shape(array.shape)}",
-                why="the shape of a variable never changes",
-                fix=hint,
-                where=str(self.origin),
-            )
-        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
-            raise DTypeError(
-                f"{self.name!r} is {self.dtype}, got {array.dtype}", fix="convert the value with astype first"
-            )
-        return array.astype(self.dtype)
-
-
-def _brief(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return f"an array {show_shape(value.shape)}" if value.ndim else str(value)
-    return repr(value)
-
-
-def array_of(value: Any, dtype: npt.DTypeLike | None = None) -> np.ndarray[Any, Any]:
-    """A fresh array of a supported dtype from numbers, nested lists or an array.
-
-    Raises ArgumentTypeError for None, text and objects, naming what it got.
-    """
-    if isinstance(value, Tensor):
-        raise ArgumentTypeError(f"{value.name!r} is symbolic where numbers are needed", fix="eval it first")
-    try:
-        array = np.array(value)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{type(value).__name__} is no array of numbers: {error}") from None
-    if array.dtype.kind not in "biuf":
-        if isinstance(value, int):
-            raise ArgumentTypeError(f"{value} is beyond int64", fix="write it as a float")
-        got = "None" if value is None else f"{type(value).__name__} of dtype {array.dtype}"
-        raise ArgumentTypeError(f"{got} is no array of numbers", fix="pass numbers, booleans, or arrays of them")
-    return array.astype(as_dtype(dtype if dtype is not None else array.dtype), copy=False)
+        return fitted(value, self)
 
 
 def as_tensor(value: Any, dtype: npt.DTypeLike | None = None) -> Tensor:
     """`value` as a tensor: tensors pass, literals become weak constants (of `dtype`, and no longer weak, where given)."""
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
+    try:
+        return Constant(array_of(value, dtype), weak=dtype is None)
+    except SymbolicError:
+        if not isinstance(value, list | tuple):  # of which NumPy asks each item for its numbers
+            raise
         return apply(REGISTRY["stack"], *value, axis=0)
-    return Constant(array_of(value, dtype), weak=dtype is None)
 
 
 def cast_literal(tensor: Tensor, dtype: DType) -> Tensor:
@@ -289,7 +269,8 @@ def cast_literal(tensor: Tensor, dtype: DType) -> Tensor:
         if value.dtype.kind != "f" and dtype.kind in "iu":
             info = np.iinfo(dtype)
             if value.size and (value.min() < info.min or value.max() > info.max):
-                raise DTypeError(f"{_brief(value)} does not fit {dtype.name} ({info.min}..{info.max})")
+                what = f"{shown(value)} does not fit {dtype.name} ({info.min}..{info.max})"
+                raise DTypeError(what, fix="cast the other operand to a wider dtype")
         with np.errstate(all="ignore"):
             return Constant(value.astype(dtype), origin=tensor.origin)
     return apply(REGISTRY["cast"], tensor, dtype=dtype)
@@ -300,8 +281,9 @@ def apply(op: Op, *operands: Any, **params: Any) -> Tensor:
 
     Raises what `infer` raises, with the op's name in front and each input's origin behind.
     """
-    given: list[Any] = [x if isinstance(x, Tensor) or x.__class__ in _NUMBERS else as_tensor(x) for x in operands]
+    given: list[Any] = list(operands)
     try:
+        given = [x if isinstance(x, Tensor) or x.__class__ in _NUMBERS else as_tensor(x) for x in operands]
         wanted = op.operands([_NUMBERS[x.__class__] if x.__class__ in _NUMBERS else x.type for x in given])
         for i, dtype in enumerate(wanted):
             x = given[i]
@@ -330,14 +312,17 @@ def _number_constant(number: bool | int | float, dtype: DType | None) -> Tensor:
     if dtype is None or (dtype.kind in "iu" and not isinstance(number, bool)):
         weak = as_tensor(number)
         return weak if dtype is None else cast_literal(weak, dtype)
-    with np.errstate(all="ignore"):
-        return Constant(np.array(number, dtype))
+    try:
+        with np.errstate(all="ignore"):
+            return Constant(np.array(number, dtype))
+    except OverflowError:
+        raise ArgumentTypeError(f"{shown(number)} is beyond {dtype}", fix="write it as a float") from None
 
 
 def told(error: AutographError, name: str, operands: Iterable[Any], where: str = "", after: str = "") -> AutographError:
     """The same error, saying in what op it was and what its inputs are."""
     what = error.what if error.what.startswith(name.partition(" ")[0]) else f"{name}: {error.what}"
-    lines = [f"input {i} is {x.describe() if isinstance(x, Tensor) else x}" for i, x in enumerate(operands)]
+    lines = [f"input {i} is {shown(x)}" for i, x in enumerate(operands)]
     why = [error.why] if "input 0 is" in error.why else [error.why, *lines]
     return error.retold(what, why="\n  ".join(filter(None, why)), where=where, after=after)
 
@@ -369,8 +354,8 @@ def placeholder(
     if from_shape is None:
         if ndim is None:
             raise ShapeError("placeholder() needs `shape=` or `ndim=`", fix="placeholder((None, 3)) for rows of three")
-        from_shape = (None,) * ndim
-    return Placeholder(TensorType(as_dtype(dtype), from_shape), name, default)
+        from_shape = (None,) * whole(ndim, "placeholder: ndim", 0)
+    return Placeholder(TensorType(as_dtype(dtype), from_shape), as_name(name), default)
 
 
 def constant(value: Any, dtype: npt.DTypeLike | None = None) -> Constant:
@@ -385,7 +370,7 @@ def variable(value: Any, dtype: npt.DTypeLike | None = None, name: str | None = 
 
     Raises ArgumentTypeError for what is no array of numbers, DTypeError for an unknown dtype.
     """
-    return Variable(np.ascontiguousarray(array_of(value, as_dtype(dtype))).reshape(np.shape(value)), name, constraint)
+    return Variable(np.ascontiguousarray(array_of(value, as_dtype(dtype))).reshape(np.shape(value)), as_name(name), constraint)
 
 
 def check_current(tensors: Iterable[Tensor]) -> None:
@@ -427,7 +412,12 @@ _UFUNCS |= {np.bitwise_and: "logical_and", np.bitwise_or: "logical_or", np.bitwi
 
 
 def _operand(value: object) -> bool:
-    return isinstance(value, Tensor | int | float | np.ndarray | np.generic | list | tuple)
+    """Whether an operator takes a value, or refuses it here: a foreign class may know what to do with a tensor."""
+    return isinstance(value, _OPERANDS)
+
+
+_HOPELESS = (NoneType, str, bytes, dict, set, complex, FunctionType, BuiltinFunctionType, np.ufunc, type)
+_OPERANDS = (Tensor, int, float, np.ndarray, np.generic, list, tuple, *_HOPELESS)
 
 
 def _binary(name: str) -> Callable[[Tensor, Any], Tensor]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograph.arguments import several, shown
 from autograph.errors import AutographError, DTypeError, DuplicateUpdateError, UpdateTypeError
 from autograph.graph.op import Kind
 from autograph.graph.show import formula
@@ -36,11 +37,11 @@ class Update(NamedTuple):
 # reading what a user wrote -------------------------------------------------------------------------------------------
 
 
-def read_items(pairs: Iterable[Any] | Mapping[Any, Any] | None) -> list[Any]:
+def read_items(pairs: Any) -> list[Any]:
     """Each item as an `Update`, or as the plain tensor it is. Raises UpdateTypeError as `read_item` does."""
     if pairs is None:
         return []
-    if isinstance(pairs, Tensor | str) or not isinstance(pairs, Iterable):
+    if not several(pairs):
         raise UpdateTypeError(f"updates is {_named(pairs)}, not a list of pairs", fix="write [(variable, new_value)]")
     return [read_item(item, i) for i, item in enumerate(pairs.items() if isinstance(pairs, Mapping) else pairs)]
 
@@ -55,7 +56,7 @@ def read_item(item: Any, position: Any) -> Update | Tensor:
         return item
     if isinstance(item, str) or not isinstance(item, tuple | list) or len(item) != 2:
         raise UpdateTypeError(
-            f"updates[{position}] is {_named(item)}, expected a pair",
+            f"updates[{shown(position)}] is {_named(item)}, expected a pair",
             why="" if isinstance(item, Tensor) else "an update says which variable takes which new value",
             fix="did you mean [(variable, new_value)]?",
         )
@@ -80,7 +81,7 @@ def read_item(item: Any, position: Any) -> Update | Tensor:
 def _named(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"the {value.op.name} {value.name!r}"
-    return f"{type(value).__name__} {value!r}" if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    return shown(value)
 
 
 def new_value(variable: Variable, value: Any) -> Tensor:
@@ -93,7 +94,8 @@ def new_value(variable: Variable, value: Any) -> Tensor:
         if not (isinstance(tensor, Constant) and tensor.type.weak):
             return tensor
         if not np.can_cast(tensor.dtype, variable.dtype, "same_kind"):
-            raise DTypeError(f"{tensor.dtype} does not go into {variable.dtype} without loss")
+            what = f"{tensor.dtype} does not go into {variable.dtype} without loss"
+            raise DTypeError(what, fix=f'cast(new_value, "{variable.dtype}")')
         if tensor.dtype is variable.dtype:
             return Constant(tensor.value, origin=here())
         return cast_literal(tensor, variable.dtype)

@@ -11,6 +11,7 @@ from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
+from autograph.arguments import listed, shown
 from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, nearest
 from autograph.graph.graph import substitute
 from autograph.graph.notation import escaped, latex_name
@@ -22,6 +23,7 @@ from autograph.origin import warn_user
 
 __all__ = ["Update", "Updates", "as_updates"]
 
+_TENSORS = "pass a tensor, or a list of them"
 _ROWS = 60  # updates that a repr shows
 
 
@@ -141,14 +143,19 @@ class Updates(list[Any]):
         Raises ArgumentError if these do not write it.
         """
         old = self._find(register)
+        if not callable(fn):
+            raise ArgumentTypeError(f"map(): {shown(fn)} is no function", fix="u.map(w, lambda new: clip(new, 0, 1))")
         new = Update(register, new_value(register, fn(old.value)))
         return Updates([new if item is old else item for item in self], self.labels)
 
     def after(self, expression: Any) -> Any:
         """`expression` (a tensor, or several) as it will be after the tick, in terms of the values before it."""
-        if isinstance(expression, Tensor):
-            return substitute([expression], self._next_values())[0]
-        return substitute(expression, self._next_values())
+        asked = [expression] if isinstance(expression, Tensor) else listed(expression, "after(): the expression", _TENSORS)
+        for item in asked:
+            if not isinstance(item, Tensor):
+                raise ArgumentTypeError(f"after(): {shown(item)} is no tensor", fix=_TENSORS)
+        found = substitute(asked, self._next_values())
+        return found[0] if isinstance(expression, Tensor) else found
 
     def _next_values(self) -> dict[Tensor, Tensor]:
         """Each register's next value. Raises DuplicateUpdateError or UpdateTypeError."""
@@ -156,7 +163,9 @@ class Updates(list[Any]):
         check_updates(updates)
         return {item.variable: item.value for item in updates}
 
-    def _find(self, register: Tensor) -> Update:
+    def _find(self, register: Any) -> Update:
+        if not isinstance(register, Variable):
+            raise ArgumentTypeError(f"{shown(register)} is no variable", fix="updates are looked up by variable, as in u[w]")
         found = [item for item in self if isinstance(item, Update) and item.variable is register]
         if not found:
             name, names = register.name, [r.name for r in self.registers]
@@ -256,7 +265,7 @@ def _written(names: list[str], most: int = 8) -> str:
 def _check_condition(condition: Any) -> None:
     if not isinstance(condition, Tensor):
         raise ArgumentTypeError(
-            f"when(): a {type(condition).__name__} is no condition",
+            f"when(): {shown(condition)} is no condition",
             fix="pass True, False or a boolean tensor, as in u.when(equal(n % k, 0))",
         )
     if condition.dtype.kind != "b":

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import items, several, shown
 from autograph.errors import ArgumentError, AxisError, ShapeError
 from autograph.graph.op import Kind, Op, register
 from autograph.graph.tensor import Tensor, apply, as_tensor
 from autograph.ops.elementwise import multiply
 from autograph.ops.movement import expand_dims_at, reshape, squeeze_at, transpose
-from autograph.tensor_type import Size, TensorType, broadcast_shapes, normalize_axis, shapes_agree
+from autograph.tensor_type import Shape, Size, TensorType, broadcast_shapes, listed_axes, normalize_axis, shapes_agree
 
 __all__ = ["LETTERS", "batch_dot", "contract", "dot", "inner", "matmul", "outer", "swap_last", "tensordot", "vecdot"]
 
@@ -221,15 +222,14 @@ def _pairs(axes: Any, rank: int, other: int) -> tuple[list[int], list[int]]:
         if not 0 <= axes <= min(rank, other):
             raise ArgumentError(f"tensordot: axes={axes}, but the ranks are {rank} and {other}", fix="at most the lower rank")
         return list(range(rank - int(axes), rank)), list(range(int(axes)))
-    if not isinstance(axes, Sequence) or isinstance(axes, str) or len(axes) != 2:
-        raise ArgumentError(f"tensordot: axes={axes!r} is neither a number nor a pair", fix="axes=([1, 2], [0, 1])")
-    parts: list[list[Any]] = [[part] if isinstance(part, int | np.integer) else list(part) for part in axes]
-    one, two = parts
-    if len(one) != len(two):
-        raise ArgumentError(f"tensordot: {len(one)} axes are paired with {len(two)}", fix="name as many of a as of b")
-    first, second = [normalize_axis(i, rank) for i in one], [normalize_axis(i, other) for i in two]
+    pair = items(axes)
+    if len(pair) != 2:
+        raise ArgumentError(f"tensordot: axes={shown(axes)} is neither a number nor a pair", fix="axes=([1, 2], [0, 1])")
+    first, second = listed_axes(pair[0], rank), listed_axes(pair[1], other)
+    if len(first) != len(second):
+        raise ArgumentError(f"tensordot: {len(first)} axes are paired with {len(second)}", fix="name as many of a as of b")
     if len(set(first)) < len(first) or len(set(second)) < len(second):
-        raise AxisError(f"tensordot: axes={axes!r} names an axis twice")
+        raise AxisError(f"tensordot: axes={shown(axes)} names an axis twice", fix="name each once")
     return first, second
 
 
@@ -244,18 +244,19 @@ def batch_dot(a: Any, b: Any, axes: int | Sequence[int] | None = None) -> Tensor
         raise ShapeError(f"batch_dot: needs a batch axis and one more: {left.type} · {right.type}", fix="use dot")
     if axes is None:
         axes = (left.ndim - 1, right.ndim - 1 if right.ndim == 2 else right.ndim - 2)
-    pair = (axes, axes) if isinstance(axes, int | np.integer) else tuple(axes)
+    pair = items(axes) if several(axes) else [axes, axes]
     if len(pair) != 2:
-        raise ArgumentError(f"batch_dot: axes={axes!r} is neither an axis nor a pair of them", fix="axes=(2, 1)")
-    i, j = normalize_axis(pair[0], left.ndim), normalize_axis(pair[1], right.ndim)
+        raise ArgumentError(f"batch_dot: axes={shown(axes)} is neither an axis nor a pair of them", fix="axes=(2, 1)")
+    i, j = normalize_axis(pair[0], left), normalize_axis(pair[1], right)
     if not i or not j:
-        raise ArgumentError(f"batch_dot: axes={axes!r} sums over the batch, axis 0", fix="use tensordot")
+        raise ArgumentError(f"batch_dot: axes={shown(axes)} sums over the batch, axis 0", fix="use tensordot")
     for k, m in ((0, 0), (i, j)):
         if not shapes_agree((left.shape[k],), (right.shape[m],)):
             raise ShapeError(
-                f"batch_dot: a axis {k} ({left.shape[k]}) ≠ b axis {m} ({right.shape[m]}): {left.type} · {right.type}",
-                why="batch axes are 0, and the axes summed over need equal sizes",
-                fix="set axes=, or check the shapes",
+                f"batch_dot: a axis {k} ({left.shape[k]}) ≠ b axis {m} ({right.shape[m]})",
+                why="batch axes are 0, and the axes summed over need equal sizes\n  "
+                f"a is {left.describe()}\n  b is {right.describe()}",
+                fix=_equal_axes(left.shape, right.shape),
             )
     one = LETTERS[: left.ndim]
     rest = iter(LETTERS[left.ndim :])
@@ -263,10 +264,16 @@ def batch_dot(a: Any, b: Any, axes: int | Sequence[int] | None = None) -> Tensor
     return contract(f"{one},{two}->{one.replace(one[i], '')}{two[1:].replace(one[i], '')}", left, right)
 
 
+def _equal_axes(a: Shape, b: Shape) -> str:
+    """A hint: axes of equal sizes, which a batch_dot could sum over."""
+    pairs = [(i, j) for i in range(1, len(a)) for j in range(1, len(b)) if a[i] is not None and a[i] == b[j]]
+    return f"set axes={' or '.join(map(str, pairs[:2]))}?" if pairs else "transpose or reshape one side"
+
+
 def vecdot(a: Any, b: Any, axis: int = -1) -> Tensor:
     """Σ a·b along `axis` of both; their other axes broadcast. Raises ShapeError where the sizes along it differ."""
     left, right = as_tensor(a), as_tensor(b)
-    labels = [_labels(tensor, normalize_axis(axis, tensor.ndim)) for tensor in (left, right)]
+    labels = [_labels(tensor, normalize_axis(axis, tensor)) for tensor in (left, right)]
     return contract(f"{labels[0]},{labels[1]}->{max(labels, key=len).replace('z', '')}", left, right)
 
 

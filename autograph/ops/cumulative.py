@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from autograph.arguments import truth
 from autograph.errors import ShapeError
 from autograph.graph.op import Kind, Op, register
 from autograph.graph.tensor import Tensor, apply, as_tensor
@@ -23,7 +24,7 @@ def counting(types: Sequence[TensorType]) -> Sequence[DType]:
 
 def _along_one(op: Op, x: Any, axis: int | None, reverse: bool) -> Tensor:
     tensor = flatten(x) if axis is None else as_tensor(x)
-    return apply(op, tensor, axis=0 if axis is None else normalize_axis(axis, tensor.ndim), reverse=bool(reverse))
+    return apply(op, tensor, axis=0 if axis is None else normalize_axis(axis, tensor), reverse=truth(reverse, "reverse"))
 
 
 _CUMSUM = register(Op(
@@ -58,7 +59,7 @@ _SHIFT = register(Op(
 def shift(x: Any, axis: int, offset: int, fill: float = 0) -> Tensor:
     """`x` moved by `offset` places along `axis`; the places left behind hold `fill`, and what leaves is lost."""
     tensor = as_tensor(x)
-    return apply(_SHIFT, tensor, axis=normalize_axis(axis, tensor.ndim), offset=int(offset), fill=fill)
+    return apply(_SHIFT, tensor, axis=normalize_axis(axis, tensor), offset=int(offset), fill=fill)
 
 
 def _scan_type(a: TensorType, b: TensorType, axis: int, reverse: bool) -> TensorType:
@@ -89,7 +90,7 @@ def linear_scan(a: Tensor, b: Tensor, axis: int, reverse: bool = False) -> Tenso
 
     Raises ShapeError unless `a` and `b` are of one shape.
     """
-    return apply(_LINEAR_SCAN, a, b, axis=normalize_axis(axis, a.ndim), reverse=bool(reverse))
+    return apply(_LINEAR_SCAN, a, b, axis=normalize_axis(axis, a), reverse=truth(reverse, "reverse"))
 
 
 def _cumprod_vjp(g: Tensor, y: Tensor, x: Tensor, axis: int, reverse: bool) -> tuple[Tensor]:

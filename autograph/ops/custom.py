@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, NoGradientRuleError, ShapeError
+from autograph.arguments import shown
+from autograph.errors import ArgumentError, ArgumentTypeError, AutographError, DTypeError, NoGradientRuleError, ShapeError
 from autograph.graph.graph import substitute
 from autograph.graph.op import REGISTRY, Kind, Op, as_given, promoted
 from autograph.graph.tensor import Tensor, apply, as_tensor
+from autograph.literals import array_of
 from autograph.ops.define import elementwise_type, named
 from autograph.tensor_type import DTYPES, TensorType, shapes_agree
 
@@ -42,7 +44,11 @@ class _Checked:
     def __call__(self, xp: Any, *arrays: Any, **params: Any) -> Array:
         given = [_read_only(np.asarray(array)) for array in arrays]
         promised = self.infer(*[TensorType(DTYPES[a.dtype.name], a.shape) for a in given], **params)
-        result = np.array(self.function(*given, **params))
+        answer = self.function(*given, **params)
+        try:
+            result = array_of(answer)
+        except AutographError as error:
+            raise error.retold(f"{self.name}: eval returned what is no array: {error.what}") from None
         if result.dtype != promised.dtype:
             raise DTypeError(
                 f"{self.name}: eval returned {result.dtype}, and {promised} was promised",
@@ -109,7 +115,7 @@ def _broadcast(*types: TensorType, **params: Any) -> TensorType:
 
 
 def custom_op(
-    name: str,
+    name: Any,
     eval: Callable[..., Any],
     vjp: Callable[..., Any] | None = None,
     infer: Callable[..., TensorType] | None = None,
@@ -128,10 +134,12 @@ def custom_op(
     every run: DTypeError or ShapeError where it is not what `infer` promised. Raises ArgumentError for the name of an op of
     the engine, ArgumentTypeError for what is no function.
     """
-    given: tuple[tuple[str, Any], ...] = (("eval", eval), ("vjp", vjp or eval), ("infer", infer or eval))
+    if not isinstance(name, str) or not name:
+        raise ArgumentTypeError(f"custom_op: the name is {shown(name)}, not text", fix='custom_op("cube", lambda x: x**3)')
+    given: tuple[tuple[str, Any], ...] = (("eval", eval), ("vjp", vjp), ("infer", infer))
     for what, part in given:
-        if not callable(part):
-            raise ArgumentTypeError(f"custom_op {name!r}: {what}={part!r} is no function")
+        if not callable(part) and (part is not None or what == "eval"):
+            raise ArgumentTypeError(f"custom_op {name!r}: {what} is {shown(part)}, not a function", fix="lambda x: x**3, for one")
     if vjp is not None and not differentiable:
         raise ArgumentError(f"custom_op {name!r} has a vjp, and is declared not differentiable", fix="drop one of them")
     if name in REGISTRY:
@@ -188,7 +196,7 @@ def custom_gradient(function: Callable[..., tuple[Any, Callable[..., Any]]]) -> 
         answer: Any = function(*inputs)
         if not isinstance(answer, tuple) or len(answer) != 2 or not callable(answer[1]):
             raise ArgumentTypeError(
-                f"{name} returned {answer!r}, not a tensor and its gradient rule", fix="return y, lambda g: (g * ...,)"
+                f"{name} returned {shown(answer)}, not a tensor and its gradient rule", fix="return y, lambda g: (g * ...,)"
             )
         result = as_tensor(answer[0])
         op = CustomOp(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograph.arguments import whole
 from autograph.errors import AxisError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Tensor, apply, as_tensor
@@ -57,10 +58,10 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     Raises AxisError for an absent axis, or one named twice.
     """
     tensor = as_tensor(x)
-    one, two = normalize_axis(axis1, tensor.ndim), normalize_axis(axis2, tensor.ndim)
+    one, two = normalize_axis(axis1, tensor), normalize_axis(axis2, tensor)
     if one == two:
-        raise AxisError(f"diagonal: axes {axis1} and {axis2} are the same one of {tensor.describe()}")
-    return apply(_DIAGONAL, tensor, offset=int(offset), axis1=one, axis2=two, square=False)
+        raise AxisError(f"diagonal: axes {axis1} and {axis2} are the same one of {tensor.describe()}", fix="name two")
+    return apply(_DIAGONAL, tensor, offset=whole(offset, "the offset"), axis1=one, axis2=two, square=False)
 
 
 def diagonal_of_square(x: Tensor, axis1: int, axis2: int) -> Tensor:
@@ -75,7 +76,7 @@ def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 def _diag_type(x: TensorType, offset: int) -> TensorType:
     if not x.ndim:
-        raise ShapeError(f"needs a vector, got {x}")
+        raise ShapeError(f"needs a vector, got {x}", fix="expand_dims(x, 0) makes one of a number")
     side = None if x.shape[-1] is None else x.shape[-1] + abs(offset)
     return TensorType(x.dtype, (*x.shape[:-1], side, side))
 
@@ -96,12 +97,12 @@ def diag(x: Any, offset: int = 0) -> Tensor:
 
     `diagonal` is the way back. Raises ShapeError for a number.
     """
-    return apply(_DIAG, as_tensor(x), offset=int(offset))
+    return apply(_DIAG, as_tensor(x), offset=whole(offset, "the offset"))
 
 
 def _triangle_type(x: TensorType, k: int) -> TensorType:
     if x.ndim < 2:
-        raise ShapeError(f"needs a matrix, got {x}")
+        raise ShapeError(f"needs a matrix, got {x}", fix="diag makes one of a vector")
     return TensorType(x.dtype, x.shape)
 
 
@@ -128,9 +129,9 @@ _TRIU = register(Op(
 
 def tril(x: Any, k: int = 0) -> Tensor:
     """The lower triangle of the last two axes: what stands at or below diagonal `k`, 0 above. Raises ShapeError below rank 2."""
-    return apply(_TRIL, as_tensor(x), k=int(k))
+    return apply(_TRIL, as_tensor(x), k=whole(k, "k"))
 
 
 def triu(x: Any, k: int = 0) -> Tensor:
     """The upper triangle of the last two axes: what stands at or above diagonal `k`, 0 below. Raises ShapeError below rank 2."""
-    return apply(_TRIU, as_tensor(x), k=int(k))
+    return apply(_TRIU, as_tensor(x), k=whole(k, "k"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import shown
 from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from autograph.graph.op import promoted
 from autograph.graph.tensor import Tensor, as_tensor, cast_literal
@@ -21,7 +22,7 @@ __all__ = ["einsum"]
 Labelled = tuple[str, Tensor]  # one letter an axis
 
 
-def einsum(subscripts: str, *operands: Any) -> Tensor:
+def einsum(subscripts: Any, *operands: Any) -> Tensor:
     """Σ of products by letters, as `numpy.einsum`: `einsum("ij,jk->ik", a, b)` is the matrix product.
 
     A letter twice in one operand takes its diagonal; a letter that the result lacks is summed over; `...` stands for
@@ -32,7 +33,8 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
     meaning, ShapeError where they do not fit the operands.
     """
     if not isinstance(subscripts, str):
-        raise ArgumentTypeError(f"einsum: the subscripts come first, as text, not {type(subscripts).__name__}")
+        what = f"einsum: the subscripts come first, as text, not {shown(subscripts)}"
+        raise ArgumentTypeError(what, fix='einsum("ij,jk->ik", a, b)')
     terms, out = _parse(subscripts, [as_tensor(x) for x in operands])
     dtypes = promoted([tensor.type for _, tensor in terms])
     terms = [_squared(labels, cast_literal(x, d)) for (labels, x), d in zip(terms, dtypes)]
@@ -57,7 +59,8 @@ def _parse(subscripts: str, operands: Sequence[Tensor]) -> tuple[list[Labelled],
         if not _TERM.fullmatch(part):
             raise ArgumentError(f"einsum: {part!r} in {subscripts!r} is no list of letters", fix='as in "...ij,jk->...ik"')
     if len(parts) != len(operands):
-        raise ArgumentError(f"einsum: {subscripts!r} is of {len(parts)} operands, and {len(operands)} are given")
+        what = f"einsum: {subscripts!r} is of {len(parts)} operands, and {len(operands)} are given"
+        raise ArgumentError(what, fix="a comma parts the operands")
     unused = [c for c in LETTERS if c not in subscripts]
     terms = [_lettered(part, x, unused, i, subscripts) for i, (part, x) in enumerate(zip(parts, operands))]
     dots = max([_dots(part, x, unused) for part, x in zip(parts, operands)], key=len)
@@ -68,9 +71,11 @@ def _parse(subscripts: str, operands: Sequence[Tensor]) -> tuple[list[Labelled],
         raise ArgumentError(f"einsum: the result of {subscripts!r} lacks the axes of `...`", fix="put `...` behind ->")
     for letter in out.replace(".", ""):
         if letter not in given:
-            raise ArgumentError(f"einsum: {letter!r} of the result is in no operand of {subscripts!r}")
+            what = f"einsum: {letter!r} of the result is in no operand of {subscripts!r}"
+            raise ArgumentError(what, fix="every letter comes from an operand")
         if out.count(letter) > 1:
-            raise ArgumentError(f"einsum: {letter!r} comes twice in the result of {subscripts!r}")
+            what = f"einsum: {letter!r} comes twice in the result of {subscripts!r}"
+            raise ArgumentError(what, fix="name it once, and use diag")
     return terms, out.replace("...", dots)
 
 
@@ -84,7 +89,8 @@ def _lettered(part: str, x: Tensor, unused: list[str], place: int, subscripts: s
     labels = part.replace("...", _dots(part, x, unused))
     if len(labels) != x.ndim:
         raise ShapeError(
-            f"einsum: {part!r} in {subscripts!r} names {len(labels)} axes, and operand {place} is {x.describe()}"
+            f"einsum: {part!r} in {subscripts!r} names {len(labels)} axes, and operand {place} is {x.describe()}",
+            fix="give each axis a letter, or put `...` for those that broadcast",
         )
     return labels, x
 

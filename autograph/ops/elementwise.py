@@ -280,5 +280,4 @@ def cast(x: Any, dtype: npt.DTypeLike) -> Tensor:
 
 def lerp(a: Any, b: Any, t: Any) -> Tensor:
     """a + t·(b - a): from `a` at t = 0 to `b` at t = 1."""
-    start = as_tensor(a)
-    return add(start, t * (b - start))
+    return add(a, multiply(t, subtract(b, a)))

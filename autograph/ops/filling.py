@@ -7,7 +7,8 @@ from typing import Any
 import numpy.typing as npt
 
 from autograph.errors import ShapeError
-from autograph.graph.tensor import Tensor, as_tensor, cast_literal
+from autograph.graph.tensor import Constant, Tensor, as_tensor, cast_literal
+from autograph.literals import array_of
 from autograph.ops.movement import broadcast_like
 from autograph.tensor_type import as_dtype, float_dtype
 
@@ -19,10 +20,12 @@ def full_like(x: Any, value: Any, dtype: npt.DTypeLike | None = None) -> Tensor:
 
     `value` is a number or a tensor of rank 0. Raises ShapeError for another rank, DTypeError for an unknown dtype.
     """
-    like, fill = as_tensor(x), as_tensor(value)
+    like = as_tensor(x)
+    target = _dtype(like, dtype)
+    fill = cast_literal(value, target) if isinstance(value, Tensor) else Constant(array_of(value, target))
     if fill.ndim:
         raise ShapeError(f"full_like: the value is {fill.type}, not one number", fix="use broadcast_like, or tile")
-    return broadcast_like(cast_literal(fill, _dtype(like, dtype)), like)
+    return broadcast_like(fill, like)
 
 
 def zeros_like(x: Any, dtype: npt.DTypeLike | None = None) -> Tensor:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autograph.arguments import choice, whole
 from autograph.arrays.indexing import check_inside, filled, positions
-from autograph.errors import ArgumentError, DTypeError, ShapeError, nearest
+from autograph.errors import DTypeError, IndexRangeError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
-from autograph.graph.tensor import Constant, Tensor, apply, as_tensor
+from autograph.graph.tensor import Constant, Tensor, apply, as_tensor, told
 from autograph.tensor_type import (
     DTYPES,
     DType,
@@ -35,7 +36,6 @@ __all__ = [
     "class_labels",
     "gather",
     "index_tensor",
-    "is_whole",
     "mask_positions",
     "one_hot",
     "scatter_add",
@@ -215,11 +215,6 @@ def scatter_like(g: Tensor, indices: Tensor, like: Tensor) -> Tensor:
     return apply(_SCATTER_LIKE, g, indices, like, axis=0)
 
 
-def is_whole(value: object) -> bool:
-    """Whether `value` is an integer of Python or NumPy; a boolean is none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
 def index_tensor(indices: Any, what: str = "indices") -> Tensor:
     """`indices` as a tensor of integers. Raises DTypeError for anything else."""
     tensor = as_tensor(indices)
@@ -227,14 +222,18 @@ def index_tensor(indices: Any, what: str = "indices") -> Tensor:
         tensor = Constant(tensor.value.astype(np.int64))  # an empty list, of which NumPy makes floats
     if tensor.dtype.kind not in "iu":
         fix = "use boolean_mask, or x[mask]" if tensor.dtype.kind == "b" else f'cast({what}, "int64") if they are whole'
-        raise DTypeError(f"{what} are {tensor.dtype}, and only integers are positions", fix=fix)
+        raise DTypeError(f"{what} are {tensor.describe()}, and only integers are positions", fix=fix)
     return tensor
 
 
-def check_static(indices: Tensor, size: Size) -> None:
-    """Raise IndexRangeError at once where both are known."""
+def check_static(what: str, x: Tensor, indices: Tensor, axis: int) -> None:
+    """Raise IndexRangeError at once where the indices and the size of the axis are known."""
+    size = x.shape[axis]
     if size is not None and isinstance(indices, Constant):
-        check_inside(indices.value, size)
+        try:
+            check_inside(indices.value, size)
+        except IndexRangeError as error:
+            raise told(error, what, [x, indices]) from None
 
 
 def gather(x: Any, indices: Any, axis: int = 0) -> Tensor:
@@ -245,8 +244,8 @@ def gather(x: Any, indices: Any, axis: int = 0) -> Tensor:
     are integers.
     """
     tensor, places = as_tensor(x), index_tensor(indices)
-    place = normalize_axis(axis, tensor.ndim)
-    check_static(places, tensor.shape[place])
+    place = normalize_axis(axis, tensor)
+    check_static("gather", tensor, places, place)
     return apply(_GATHER, tensor, places, axis=place)
 
 
@@ -257,8 +256,8 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Tensor:
     of the indices. Raises IndexRangeError for an index outside the axis, ShapeError if the updates do not fit.
     """
     tensor, places = as_tensor(x), index_tensor(indices)
-    place = normalize_axis(axis, tensor.ndim)
-    check_static(places, tensor.shape[place])
+    place = normalize_axis(axis, tensor)
+    check_static("scatter_add", tensor, places, place)
     return apply(_SCATTER_ADD, tensor, places, as_tensor(updates), axis=place)
 
 
@@ -323,8 +322,8 @@ def advanced_index(x: Tensor, indices: Sequence[Tensor]) -> Tensor:
 
     Raises IndexRangeError for a coordinate outside its axis.
     """
-    for coordinates, size in zip(indices, x.shape):
-        check_static(coordinates, size)
+    for axis, coordinates in enumerate(indices):
+        check_static("index", x, coordinates, axis)
     return apply(_ADVANCED_INDEX, x, *indices)
 
 
@@ -384,11 +383,8 @@ def one_hot(
     Raises DTypeError unless the labels are integers, ArgumentError unless `classes` is a whole number ≥ 0.
     """
     tensor = index_tensor(labels, "labels")
-    if not is_whole(classes) or classes < 0:
-        raise ArgumentError(f"one_hot: classes={classes!r} is not a whole number ≥ 0")
-    if out_of_range not in ("raise", "zeros"):
-        hint = nearest(out_of_range, ("raise", "zeros"))
-        raise ArgumentError(f"one_hot: out_of_range={out_of_range!r} is unknown{hint}", fix="choose 'raise' or 'zeros'")
+    count = whole(classes, "one_hot: the number of classes", 0)
+    choice("one_hot: out_of_range", out_of_range, ("raise", "zeros"))
     place = normalize_axis(axis, tensor.ndim + 1)
     strict = out_of_range == "raise"
-    return apply(_ONE_HOT, tensor, classes=int(classes), dtype=as_dtype(dtype), axis=place, strict=strict)
+    return apply(_ONE_HOT, tensor, classes=count, dtype=as_dtype(dtype), axis=place, strict=strict)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import shown
 from autograph.errors import ArgumentError, ArgumentTypeError, AxisError, DTypeError, ShapeError
 from autograph.graph.tensor import Constant, Tensor, as_tensor, set_indexing
 from autograph.ops.gathering import advanced_index, basic_index, gather, index_tensor, mask_positions
@@ -53,7 +54,7 @@ def _item(item: Any) -> Any:
         tensor = as_tensor(item)
     else:
         raise ArgumentTypeError(
-            f"{item!r} is no index", fix="use integers, slices, None, `...`, arrays or tensors of integers or booleans"
+            f"{shown(item)} is no index", fix="use integers, slices, None, `...`, arrays or tensors of integers or booleans"
         )
     if tensor.dtype.kind == "f":
         raise DTypeError(f"an index of {tensor.dtype}: only integers and booleans are indices", fix='cast(i, "int64")')
@@ -73,7 +74,7 @@ def _bound(bound: Any) -> Any:
     try:
         return operator.index(bound)
     except TypeError:
-        raise ArgumentTypeError(f"{bound!r} bounds a slice, and only integers do") from None
+        raise ArgumentTypeError(f"{shown(bound)} bounds a slice, and only integers do", fix="int(…), if it is whole") from None
 
 
 def _step(step: Any) -> int | None:
@@ -89,10 +90,10 @@ def _covering(items: list[Any], x: Tensor) -> list[Any]:
     """`items` with full slices where `...` stands or at the end, so that they cover every axis of x."""
     used = sum(map(_consumed, items))
     if used > x.ndim:
-        raise AxisError(f"too many indices: {used} for {x.describe()} of rank {x.ndim}")
+        raise AxisError(f"too many indices: {used} for {x.describe()} of rank {x.ndim}", fix="one index for each axis")
     places = [i for i, item in enumerate(items) if item is ...]
     if len(places) > 1:
-        raise ArgumentError("an index holds `...` more than once")
+        raise ArgumentError("an index holds `...` more than once", fix="write : for the other axes")
     place = places[0] + 1 if places else len(items)
     return [*items[:place], *[_FULL] * (x.ndim - used), *items[place:]]
 
@@ -202,7 +203,7 @@ def boolean_mask(x: Any, mask: Any, axis: int = 0) -> Tensor:
     tensor, chosen = as_tensor(x), as_tensor(mask)
     if chosen.dtype.kind != "b":
         raise DTypeError(f"boolean_mask: the mask is {chosen.type}, not boolean", fix="compare first: x > 0")
-    return index(tensor, (*[slice(None)] * normalize_axis(axis, tensor.ndim), chosen))
+    return index(tensor, (*[slice(None)] * normalize_axis(axis, tensor), chosen))
 
 
 def gather_nd(x: Any, indices: Any) -> Tensor:
@@ -213,5 +214,6 @@ def gather_nd(x: Any, indices: Any) -> Tensor:
     tensor, points = as_tensor(x), index_tensor(indices)
     depth = points.shape[-1] if points.ndim else None
     if not depth or depth > tensor.ndim:
-        raise ShapeError(f"gather_nd: the last axis of {points.type} must hold 1..{tensor.ndim} coordinates")
+        what = f"gather_nd: the last axis of {points.describe()} must hold 1..{tensor.ndim} coordinates"
+        raise ShapeError(what, why=f"they are places in {tensor.describe()}", fix="one coordinate for each leading axis of it")
     return index(tensor, tuple([points[..., k] for k in range(depth)]))

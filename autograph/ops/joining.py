@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import choice, items, listed, several, shown, whole
 from autograph.errors import ArgumentError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
-from autograph.graph.tensor import Tensor, apply, as_tensor
+from autograph.graph.tensor import Constant, Tensor, apply, as_tensor, cast_literal
+from autograph.literals import array_of
 from autograph.ops.filling import zeros_like
 from autograph.ops.movement import expand_dims_at, flatten, flip, merge_axes, reshape_like, stretch
-from autograph.tensor_type import Shape, Size, TensorType, normalize_axes, normalize_axis
+from autograph.tensor_type import Shape, Size, TensorType, listed_axes, normalize_axes, normalize_axis
 
 __all__ = ["concatenate", "pad", "repeat", "roll", "split", "stack", "tile", "unstack"]
 
@@ -68,14 +70,15 @@ def concatenate(tensors: Iterable[Any], axis: int = 0) -> Tensor:
     Raises ArgumentError for an empty list, ShapeError where ranks or sizes differ, AxisError for rank 0.
     """
     parts = _listed(tensors, "concatenate")
-    return apply(_CONCATENATE, *parts, axis=normalize_axis(axis, parts[0].ndim))
+    return apply(_CONCATENATE, *parts, axis=normalize_axis(axis, parts[0]))
 
 
 def _listed(tensors: Iterable[Any], what: str) -> list[Tensor]:
     """The tensors of a list, or the slices of one tensor along its first axis."""
-    parts = unstack(tensors) if isinstance(tensors, Tensor) else [as_tensor(x) for x in tensors]
+    found = unstack(tensors) if isinstance(tensors, Tensor) else listed(tensors, f"{what}: the first argument", f"{what}([a, b])")
+    parts = [as_tensor(x) for x in found]
     if not parts:
-        raise ArgumentError(f"{what}: the list is empty", why="no dtype or shape follows from it")
+        raise ArgumentError(f"{what}: the list is empty", why="no dtype or shape follows from it", fix="give one tensor or more")
     return parts
 
 
@@ -150,13 +153,15 @@ def unstack(x: Any, axis: int = 0, num: int | None = None) -> list[Tensor]:
     Raises ShapeError if the size is unknown and `num` not given, or if they differ.
     """
     tensor = as_tensor(x)
-    place = normalize_axis(axis, tensor.ndim)
+    place = normalize_axis(axis, tensor)
     size = tensor.shape[place]
-    if size is None and num is None:
-        raise ShapeError(f"unstack: axis {axis} of {tensor.describe()} is unknown", fix="pass `num=`, or use scan")
-    if num is not None and size not in (None, num):
-        raise ShapeError(f"unstack: axis {axis} of {tensor.describe()} has {size} slices, not {num}")
-    return _at_each(tensor, place, num if size is None else size)  # type: ignore[arg-type]  # one of them is known
+    count = size if num is None else whole(num, "unstack: num", 0)
+    if count is None:
+        raise ShapeError(f"unstack: the size of axis {axis} of {tensor.describe()} is unknown", fix="pass `num=`")
+    if size not in (None, count):
+        what = f"unstack: axis {axis} of {tensor.describe()} has {size} slices, not {count}"
+        raise ShapeError(what, fix="leave `num` out where the size is known")
+    return _at_each(tensor, place, count)
 
 
 def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
@@ -165,13 +170,11 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     Raises ShapeError if the size is unknown or no multiple of the number.
     """
     tensor = as_tensor(x)
-    place = normalize_axis(axis, tensor.ndim)
-    if not isinstance(sections, int | np.integer):
-        cuts = [0, *sections, None]
+    place = normalize_axis(axis, tensor)
+    if several(sections):
+        cuts = [0, *[whole(cut, "split: a position") for cut in items(sections)], None]
         return [_cut(tensor, place, start, stop) for start, stop in pairwise(cuts)]
-    size, count = tensor.shape[place], int(sections)
-    if count < 1:
-        raise ArgumentError(f"split: {count} sections", fix="ask for one or more")
+    size, count = tensor.shape[place], whole(sections, "split: the number of sections", 1)
     if size is None or size % count:
         known = "unknown" if size is None else f"{size}, no multiple of {count}"
         raise ShapeError(
@@ -209,16 +212,10 @@ def pad(x: Any, widths: Any, mode: str = "constant", value: Any = 0) -> Tensor:
     """
     tensor = as_tensor(x)
     pairs = _width_pairs(widths, tensor.ndim)
-    if mode == "constant":
-        if isinstance(value, Tensor) or np.ndim(value):
-            raise ArgumentError("pad: the value is not one number", fix="concatenate with full_like")
-        number = np.asarray(value).item()
-        if number % 1 and not tensor.type.is_float:
-            raise ArgumentError(f"pad: {number} does not fit {tensor.dtype}", fix="cast x to float first")
-        return apply(_PAD, tensor, widths=pairs, value=number)
     borders = {"edge": _edges, "reflect": _mirrors, "symmetric": _mirrors}
-    if mode not in borders:
-        raise ArgumentError(f"pad: mode {mode!r} is unknown", fix='choose "constant", "edge", "reflect" or "symmetric"')
+    choice("pad: mode", mode, ("constant", *borders))
+    if mode == "constant":
+        return apply(_PAD, tensor, widths=pairs, value=_filling(value, tensor))
     for axis, (before, after) in enumerate(pairs):
         if before or after:
             skip = int(mode == "reflect")
@@ -227,18 +224,30 @@ def pad(x: Any, widths: Any, mode: str = "constant", value: Any = 0) -> Tensor:
     return tensor
 
 
+def _filling(value: Any, x: Tensor) -> float:
+    """The number to fill with, in the dtype of x. Raises ArgumentError where it is none, or does not fit."""
+    found = None if isinstance(value, Tensor) else array_of(value)
+    if found is None or found.ndim:
+        raise ArgumentError(f"pad: the value is {shown(value)}, not one number", fix="concatenate with full_like")
+    number: float = found.item()
+    if not x.type.is_float and (number % 1 or cast_literal(Constant(found), x.dtype).value != number):  # type: ignore[attr-defined]
+        raise ArgumentError(f"pad: {number} does not fit {x.dtype}", fix="cast x first")
+    return number
+
+
 def _width_pairs(widths: Any, rank: int) -> tuple[tuple[int, int], ...]:
-    array = np.asarray(widths)
+    array = np.zeros(0) if isinstance(widths, Tensor) else np.asarray(widths)
+    fix = "pass a pair (before, after) for each axis"
     if array.dtype.kind not in "iu" or (array.size and array.min() < 0):
-        raise ArgumentError(f"pad: widths {widths!r} are not whole numbers ≥ 0")
+        raise ArgumentError(f"pad: widths {shown(widths)} are not whole numbers ≥ 0", fix=fix)
     if array.shape not in ((), (1,), (2,), (1, 2), (rank, 2)):
-        raise ShapeError(f"pad: widths {widths!r} for rank {rank}", fix="pass a pair (before, after) for each axis")
+        raise ShapeError(f"pad: widths {shown(widths)} for rank {rank}", fix=fix)
     return tuple([(int(before), int(after)) for before, after in np.broadcast_to(array, (rank, 2))])
 
 
 def _edges(x: Tensor, axis: int, before: int, after: int, _: int) -> tuple[Tensor, Tensor]:
     if x.shape[axis] == 0:
-        raise ShapeError(f"pad: axis {axis} of {x.describe()} is empty, so it has no edge")
+        raise ShapeError(f"pad: axis {axis} of {x.describe()} is empty, so it has no edge", fix='use mode="constant"')
     times: list[Size] = [None] * x.ndim
     ends = []
     for end, width in ((_cut(x, axis, 0, 1), before), (_cut(x, axis, -1), after)):
@@ -250,7 +259,8 @@ def _edges(x: Tensor, axis: int, before: int, after: int, _: int) -> tuple[Tenso
 def _mirrors(x: Tensor, axis: int, before: int, after: int, skip: int) -> tuple[Tensor, Tensor]:
     size = x.shape[axis]
     if size is not None and size < max(before, after) + skip:
-        raise ShapeError(f"pad: axis {axis} of {x.describe()} is too short to mirror {max(before, after)} elements")
+        what = f"pad: axis {axis} of {x.describe()} is too short to mirror {max(before, after)} elements"
+        raise ShapeError(what, fix='pad less, or use mode="edge"')
     last = _cut(x, axis, -after - skip, -skip or None)
     return flip(_cut(x, axis, skip, before + skip), axis), flip(last, axis)
 
@@ -264,7 +274,7 @@ def tile(x: Any, times: int | Sequence[int]) -> Tensor:
     Raises ArgumentError for what is no whole number ≥ 0.
     """
     tensor = as_tensor(x)
-    numbers = _counts((times,) if isinstance(times, int | np.integer) else times, "tile")
+    numbers = tuple([whole(n, "tile: how often", 0) for n in items(times)])
     tensor = expand_dims_at(tensor, tuple(range(len(numbers) - tensor.ndim)))
     numbers = (1,) * (tensor.ndim - len(numbers)) + numbers
     return _repeated(tensor, {axis: n for axis, n in enumerate(numbers) if n != 1}, before=True)
@@ -276,16 +286,8 @@ def repeat(x: Any, times: int, axis: int | None = None) -> Tensor:
     Raises ArgumentError for what is no whole number ≥ 0.
     """
     tensor = flatten(x) if axis is None else as_tensor(x)
-    place = 0 if axis is None else normalize_axis(axis, tensor.ndim)
-    return _repeated(tensor, dict.fromkeys([place], _counts((times,), "repeat")[0]), before=False)
-
-
-def _counts(times: Iterable[Any], what: str) -> tuple[int, ...]:
-    counts = tuple(times)
-    for n in counts:
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-            raise ArgumentError(f"{what}: {n!r} is not a whole number ≥ 0")
-    return tuple(map(int, counts))
+    place = 0 if axis is None else normalize_axis(axis, tensor)
+    return _repeated(tensor, {place: whole(times, "repeat: how often", 0)}, before=False)
 
 
 def _repeated(x: Tensor, times: dict[int, int], before: bool) -> Tensor:
@@ -318,9 +320,10 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     tensor = as_tensor(x)
     if axis is None:
         return reshape_like(roll(flatten(tensor), shift, 0), tensor)
-    axes = [normalize_axis(a, tensor.ndim) for a in ((axis,) if isinstance(axis, int | np.integer) else axis)]
-    shifts: list[Any] = [shift] * len(axes) if np.ndim(shift) == 0 else list(shift)  # type: ignore[arg-type]
-    if len(shifts) != len(axes) or not all(isinstance(s, int | np.integer) for s in shifts):
-        raise ArgumentError(f"roll: shifts {shift!r} for axes {axis!r}", fix="pass one whole number for each axis")
-    normalize_axes(axes, tensor.ndim)
-    return apply(_ROLL, tensor, shifts=tuple(map(int, shifts)), axes=tuple(axes)) if axes else tensor
+    axes = listed_axes(axis, tensor)
+    shifts = [whole(s, "roll: a shift") for s in items(shift)]
+    shifts = shifts * len(axes) if len(shifts) == 1 else shifts
+    if len(shifts) != len(axes):
+        raise ArgumentError(f"roll: {len(shifts)} shifts for {len(axes)} axes", fix="pass one whole number for each axis")
+    normalize_axes(axes, tensor)
+    return apply(_ROLL, tensor, shifts=tuple(shifts), axes=tuple(axes)) if axes else tensor

@@ -21,14 +21,15 @@ __all__ = ["cholesky", "det", "inv", "qr", "solve"]
 
 def _square(a: TensorType, *_: TensorType) -> TensorType:
     if a.ndim < 2 or not shapes_agree(a.shape[-2:-1], a.shape[-1:]):
-        raise ShapeError(f"needs square matrices, got {a}")
+        raise ShapeError(f"needs square matrices, got {a}", fix="give as many rows as columns, in the last two axes")
     return TensorType(a.dtype, a.shape)
 
 
 def _solve_type(a: TensorType, b: TensorType) -> TensorType:
     _square(a)
     if b.ndim < 2 or not shapes_agree(a.shape[-1:], b.shape[-2:-1]):
-        raise ShapeError(f"{b} has no right-hand sides for {a}: one row for each row of the matrix is needed")
+        what = f"{b} has no right-hand sides for {a}: one row for each row of the matrix is needed"
+        raise ShapeError(what, fix="expand_dims(b, -1) makes a column of a vector")
     return TensorType(a.dtype, (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]))
 
 

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
+from autograph.arguments import items, shown
 from autograph.errors import AxisError, ShapeError
 from autograph.graph.op import REGISTRY, Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Tensor, apply, as_tensor
@@ -17,6 +16,7 @@ from autograph.tensor_type import (
     Size,
     TensorType,
     element_count,
+    listed_axes,
     normalize_axes,
     normalize_axis,
     show_shape,
@@ -28,10 +28,6 @@ __all__ = [
 ]  # fmt: skip
 
 Axes = int | Iterable[int] | None
-
-
-def _several(axes: int | Iterable[int]) -> tuple[int, ...]:
-    return (axes,) if isinstance(axes, int | np.integer) else tuple(axes)
 
 
 # order ---------------------------------------------------------------------------------------------------------------
@@ -50,17 +46,16 @@ _TRANSPOSE = register(Op(
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     """The axes of `x` in another order: reversed if `axes` is None. Raises AxisError unless each axis comes once."""
     tensor = as_tensor(x)
-    rank = tensor.ndim
-    order = tuple(reversed(range(rank))) if axes is None else tuple([normalize_axis(a, rank) for a in axes])
-    if sorted(order) != list(range(rank)):
-        raise AxisError(f"transpose: axes {tuple(axes or ())} of a tensor of rank {rank}", fix="name each axis once")
-    return apply(_TRANSPOSE, tensor, axes=order)
+    order = list(reversed(range(tensor.ndim))) if axes is None else listed_axes(axes, tensor)
+    if sorted(order) != list(range(tensor.ndim)):
+        raise AxisError(f"transpose: axes {shown(axes)} of {tensor.describe()}", fix="name each axis once")
+    return apply(_TRANSPOSE, tensor, axes=tuple(order))
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
     """`x` with two axes exchanged."""
     tensor = as_tensor(x)
-    a, b = normalize_axis(axis1, tensor.ndim), normalize_axis(axis2, tensor.ndim)
+    a, b = normalize_axis(axis1, tensor), normalize_axis(axis2, tensor)
     order = list(range(tensor.ndim))
     order[a], order[b] = b, a
     return transpose(tensor, order)
@@ -72,9 +67,10 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     Raises AxisError unless both name equally many axes, each once.
     """
     tensor = as_tensor(x)
-    start, stop = [[normalize_axis(a, tensor.ndim) for a in _several(axes)] for axes in (source, destination)]
+    start, stop = [listed_axes(axes, tensor) for axes in (source, destination)]
     if len(start) != len(stop) or len(set(start)) != len(start) or len(set(stop)) != len(stop):
-        raise AxisError(f"moveaxis: axes {source} to {destination}", fix="name as many places as axes, each once")
+        what = f"moveaxis: axes {shown(source)} to {shown(destination)}"
+        raise AxisError(what, fix="name as many places as axes, each once")
     order = [a for a in range(tensor.ndim) if a not in start]
     for to, a in sorted(zip(stop, start, strict=True)):
         order.insert(to, a)
@@ -95,7 +91,7 @@ _FLIP = register(Op(
 def flip(x: Any, axis: Axes = None) -> Tensor:
     """`x` with the elements along `axis` (all axes if None) in reverse."""
     tensor = as_tensor(x)
-    axes = normalize_axes(axis, tensor.ndim)
+    axes = normalize_axes(axis, tensor)
     return apply(_FLIP, tensor, axes=axes) if axes else tensor
 
 
@@ -125,7 +121,7 @@ def expand_dims_at(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 def expand_dims(x: Any, axis: int | Iterable[int] = -1) -> Tensor:
     """`x` with axes of size 1 inserted, which stand at `axis` of the result."""
     tensor = as_tensor(x)
-    axes = _several(axis)
+    axes = items(axis)
     return expand_dims_at(tensor, normalize_axes(axes, tensor.ndim + len(axes)))
 
 
@@ -162,7 +158,7 @@ def squeeze(x: Any, axis: Axes = None) -> Tensor:
     """
     tensor = as_tensor(x)
     ones = [a for a, size in enumerate(tensor.shape) if size == 1] if axis is None else axis
-    return squeeze_at(tensor, normalize_axes(ones, tensor.ndim))
+    return squeeze_at(tensor, normalize_axes(ones, tensor))
 
 
 # another shape -------------------------------------------------------------------------------------------------------
@@ -179,7 +175,8 @@ def _reshaped(x: TensorType, shape: tuple[Size, ...]) -> TensorType:
         if count is None:
             return TensorType(x.dtype, tuple([None if s == -1 else s for s in shape]))
         if count % rest:
-            raise ShapeError(f"{count} elements of {x} do not fill {show_shape(shape)}: {rest} does not divide {count}")
+            what = f"{count} elements of {x} do not fill {show_shape(shape)}: {rest} does not divide {count}"
+            raise ShapeError(what, fix=_fitting(count, shape))
         return TensorType(x.dtype, tuple([count // rest if s == -1 else s for s in shape]))
     least = math.prod([s for s in x.shape if s is not None])
     if count is None and least and rest % least == 0:
@@ -188,9 +185,20 @@ def _reshaped(x: TensorType, shape: tuple[Size, ...]) -> TensorType:
         several = "a multiple of " if count is None else ""
         raise ShapeError(
             f"{x} does not reshape to {show_shape(shape)}: it has {several}{least} elements, not {rest}",
-            fix="use -1 for the one size that follows from the others",
+            fix=_fitting(count, shape) if count is not None else "use -1 for the one size that follows from the others",
         )
     return TensorType(x.dtype, shape)
+
+
+def _fitting(count: int, shape: Shape) -> str:
+    """A hint: the shapes of `count` elements that differ from `shape` in one size."""
+    found = []
+    for axis in range(len(shape)):
+        rest = math.prod([s for i, s in enumerate(shape) if i != axis and s not in (None, -1)])
+        if -1 not in (*shape[:axis], *shape[axis + 1 :]) and rest and count % rest == 0:
+            found.append(show_shape((*shape[:axis], count // rest, *shape[axis + 1 :])))
+    nearest = f"nearest that fit: {' or '.join(found)}; " if found else ""
+    return f"{nearest}use -1 for the one size that follows from the others"
 
 
 _RESHAPE = register(Op(
@@ -265,8 +273,8 @@ _RESHAPE_LIKE = register(Op(
 
 def reshape_like(x: Any, like: Tensor) -> Tensor:
     """The elements of `x`, in C order, in the shape of `like`. Raises ShapeError if their numbers are known and differ."""
-    tensor = as_tensor(x)
-    return _reshape(tensor, like.shape) if like.type.is_static else apply(_RESHAPE_LIKE, tensor, like)
+    tensor, model = as_tensor(x), as_tensor(like)
+    return _reshape(tensor, model.shape) if model.type.is_static else apply(_RESHAPE_LIKE, tensor, model)
 
 
 def flatten(x: Any) -> Tensor:
@@ -325,6 +333,7 @@ def stretched(x: TensorType, shape: Shape) -> TensorType:
         raise ShapeError(
             f"{x} does not stretch to {show_shape(shape)}",
             why="shapes are aligned at the right, and only a size of 1 stretches",
+            fix="reshape it, or add axes of size 1 by expand_dims",
         )
     sizes = [(None if size == 1 else size) if goal is None else goal for size, goal in zip(room, shape, strict=True)]
     return TensorType(x.dtype, tuple(sizes))
@@ -390,9 +399,10 @@ def broadcast_like(x: Tensor, like: Tensor) -> Tensor:
 
     Raises ShapeError where `x` does not stretch to it.
     """
-    if not like.type.is_static:
-        return apply(_BROADCAST_LIKE, x, like)
-    return x if x.shape == like.shape else apply(_BROADCAST_TO, x, shape=like.shape)
+    tensor, model = as_tensor(x), as_tensor(like)
+    if not model.type.is_static:
+        return apply(_BROADCAST_LIKE, tensor, model)
+    return tensor if tensor.shape == model.shape else apply(_BROADCAST_TO, tensor, shape=model.shape)
 
 
 def _aims(shape: Shape, times: tuple[Size, ...]) -> Shape:

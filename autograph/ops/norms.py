@@ -19,7 +19,7 @@ __all__ = ["centered", "euclidean_norm", "logsumexp", "reduce_var", "softmax_wei
 
 def _along(op: Op, x: Any, axis: Axis) -> Tensor:
     tensor = as_tensor(x)
-    return apply(op, tensor, axis=normalize_axes(axis, tensor.ndim))
+    return apply(op, tensor, axis=normalize_axes(axis, tensor))
 
 
 # deviations ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autograph.arguments import number, shown
 from autograph.arrays.random import random_step
 from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
@@ -98,7 +99,8 @@ def seed_state(seed: int | None = None) -> Variable:
     try:
         key = operator.index(seed)
     except TypeError:
-        raise ArgumentTypeError(f"seed {seed!r} is not a whole number", fix="seed=1, or None for another on every run") from None
+        what = f"the seed is {shown(seed)}, not a whole number"
+        raise ArgumentTypeError(what, fix="seed=1, or None for another on every run") from None
     return Variable(np.array([key % 2**64, 0], np.uint64))
 
 
@@ -117,7 +119,7 @@ def random_bits(
         raise ArgumentError("random: `seed` and `state` are both given", fix="the state has a seed already: drop `seed`")
     register = seed_state(seed) if state is None else state
     if not isinstance(register, Variable):
-        raise ArgumentTypeError(f"random: state is a {type(register).__name__}, not a register", fix="use seed_state(1)")
+        raise ArgumentTypeError(f"random: the state is {shown(register)}, not a register", fix="use seed_state(1)")
     if (shape is None) == (like is None):
         raise ArgumentError("random: give either `shape` or `like`", fix="random_normal((32, 10)), or like=x")
     known, sizes = sizes_of(shape if like is None else shape_of(like), "random", free=False)
@@ -172,7 +174,7 @@ _INTEGERS = register(Op(
 
 def _permutation_type(bits: TensorType) -> TensorType:
     if bits.ndim != 1:
-        raise ShapeError(f"needs a vector of words, got {bits}")
+        raise ShapeError(f"needs a vector of words, got {bits}", fix="permute one axis at a time")
     return TensorType(DTYPES["int64"], bits.shape)
 
 
@@ -188,6 +190,8 @@ _PERMUTATION = register(Op(
 
 def _float(dtype: npt.DTypeLike | None, like: Tensor | None) -> DType:
     """The dtype of random floats: `dtype`, or that of `like`, or floatx."""
+    if like is not None and not isinstance(like, Tensor):
+        raise ArgumentTypeError(f"random: like is {shown(like)}, not a tensor", fix="give a shape, as random_normal((32, 10))")
     found = like.dtype if dtype is None and like is not None and like.type.is_float else as_dtype(dtype)
     if found.kind != "f":
         raise DTypeError(f"random: {found} is no float", fix="use random_integers, or cast the result")
@@ -196,6 +200,9 @@ def _float(dtype: npt.DTypeLike | None, like: Tensor | None) -> DType:
 
 def _scaled(z: Tensor, scale: Any, shift: Any) -> Tensor:
     """shift + scale·z in the dtype of z, through which gradients flow to scale and shift."""
+    for what, value in (("the scale", scale), ("the shift", shift)):
+        if _is_number(value):
+            number(value, f"random: {what}")
     if not (_is_number(scale) and scale == 1):
         z = z * (scale if _is_number(scale) else cast(scale, z.dtype))
     if not (_is_number(shift) and shift == 0):
@@ -270,7 +277,7 @@ def truncated_normal(
 
 def _check_stddev(what: str, stddev: Any) -> None:
     if _is_number(stddev) and not stddev >= 0:
-        raise ArgumentError(f"{what}: stddev={stddev} is not ≥ 0")
+        raise ArgumentError(f"{what}: stddev={stddev} is not ≥ 0", fix="0 gives the mean alone")
 
 
 def happens(probability: Any, bits: Tensor) -> Tensor:
@@ -279,7 +286,7 @@ def happens(probability: Any, bits: Tensor) -> Tensor:
         chance = as_tensor(probability)
         return less(apply(_UNIFORM, bits, dtype=DTYPES["float64" if chance.dtype.name == "float64" else "float32"]), chance)
     if not 0 <= probability <= 1:
-        raise ArgumentError(f"the probability {probability} is not within [0, 1]")
+        raise ArgumentError(f"the probability {probability} is not within [0, 1]", fix="0.5 is every second time")
     threshold = int(float(probability) * 2.0**64)
     if threshold < 2**64:
         return less(bits, Constant(np.array(threshold, np.uint64)))
@@ -324,10 +331,12 @@ def random_integers(
     try:
         first, last = (0, operator.index(low)) if high is None else (operator.index(low), operator.index(high))
     except TypeError:
-        raise ArgumentTypeError(f"random_integers: the range [{low!r}, {high!r}) is not of whole numbers") from None
+        what = f"random_integers: the range [{shown(low)}, {shown(high)}) is not of whole numbers"
+        raise ArgumentTypeError(what, fix="random_integers((3,), 0, 10) draws from 0..9") from None
     limits = np.iinfo(target)
     if not limits.min <= first < last <= int(limits.max) + 1:
-        raise ArgumentError(f"random_integers: the range [{first}, {last}) is empty or does not fit {target}")
+        what = f"random_integers: the range [{shown(first)}, {shown(last)}) is empty or does not fit {target}"
+        raise ArgumentError(what, fix=f"high exceeds low, and both lie in {limits.min}..{int(limits.max) + 1}")
     bits = random_bits(shape, seed, like=like, state=state)
     return apply(_INTEGERS, bits, dtype=target, low=first, high=last)
 
@@ -340,6 +349,6 @@ def random_permutation(x: Any, axis: int = 0, seed: int | None = None, *, state:
     if isinstance(x, int | np.integer) and not isinstance(x, bool):
         return apply(_PERMUTATION, random_bits((int(x),), seed, state=state))
     tensor = as_tensor(x)
-    place = normalize_axis(axis, tensor.ndim)
+    place = normalize_axis(axis, tensor)
     bits = random_bits((size_of(tensor, place),), seed, state=state)
     return gather(tensor, apply(_PERMUTATION, bits), place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from autograph.arguments import truth
 from autograph.errors import ArgumentError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, floating, promoted, register
 from autograph.graph.tensor import Constant, Tensor, apply, as_tensor
@@ -49,7 +50,7 @@ def shared(g: Tensor, x: Tensor, axis: Axes) -> Tensor:
 def reduction(op: Op, x: Any, axis: Axis, keepdims: bool) -> Tensor:
     """Apply a reduction along `axis`: an integer, several, or None for all."""
     tensor = as_tensor(x)
-    return apply(op, tensor, axis=normalize_axes(axis, tensor.ndim), keepdims=bool(keepdims))
+    return apply(op, tensor, axis=normalize_axes(axis, tensor), keepdims=truth(keepdims, "keepdims"))
 
 
 def _of_single(inputs: tuple[Tensor, ...], params: dict[str, Any]) -> Tensor | None:
@@ -163,7 +164,7 @@ _PROD = register(Op(
 def reduce_prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Π x along `axis` (all axes if None), in the dtype of x. Its derivatives are exact at zeros; nothing gives 1."""
     result = as_tensor(x)
-    axes = normalize_axes(axis, result.ndim)
+    axes = normalize_axes(axis, result)
     for a in reversed(axes[1:]):
         result = reduction(_PROD, result, a, keepdims)
     return reduction(_PROD, result, axes[:1], keepdims)
@@ -265,9 +266,9 @@ _ARGMIN = register(Op(
 def _position(op: Op, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     tensor = as_tensor(x)
     if axis is not None:
-        return apply(op, tensor, axis=normalize_axis(axis, tensor.ndim), keepdims=bool(keepdims))
+        return apply(op, tensor, axis=normalize_axis(axis, tensor), keepdims=truth(keepdims, "keepdims"))
     place = apply(op, flatten(tensor), axis=0, keepdims=False)
-    return expand_dims_at(place, tuple(range(tensor.ndim))) if keepdims else place
+    return expand_dims_at(place, tuple(range(tensor.ndim))) if truth(keepdims, "keepdims") else place
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:

@@ -58,7 +58,7 @@ def _touched(indices: TensorType, like: TensorType) -> Size:
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"the indices are {indices}, and only integers number rows", fix='cast(indices, "int64")')
     if not like.ndim:
-        raise AxisError(f"{like} is a number, and has no rows")
+        raise AxisError(f"{like} is a number, and has no rows", fix="expand_dims(x, 0) makes one")
     count, size = element_count(indices.shape), like.shape[0]
     return count if count == 0 else None if count is None or size is None else min(count, size)
 
@@ -143,6 +143,6 @@ def put_rows(x: Any, indices: Any, rows: Any) -> Tensor:
     """
     tensor, places = as_tensor(x), index_tensor(indices)
     if not tensor.ndim:
-        raise AxisError(f"put_rows: {tensor.describe()} is a number, and has no rows")
-    check_static(places, tensor.shape[0])
+        raise AxisError(f"put_rows: {tensor.describe()} is a number, and has no rows", fix="expand_dims(x, 0) makes one")
+    check_static("put_rows", tensor, places, 0)
     return apply(_PUT_ROWS, tensor, places, as_tensor(rows))

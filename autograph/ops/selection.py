@@ -104,7 +104,13 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
 
 def check_bounds(what: str, low: Tensor, high: Tensor) -> None:
     """Raise ArgumentError if both bounds are known already and the lower exceeds the upper somewhere."""
-    if isinstance(low, Constant) and isinstance(high, Constant) and np.any(low.value > high.value):
+    for end in (low, high):
+        if isinstance(end, Constant) and end.type.is_float and np.isnan(end.value).any():
+            raise ArgumentError(f"{what}: a bound is nan", why="nothing lies on either side of it", fix="None is no bound")
+    if not isinstance(low, Constant) or not isinstance(high, Constant):
+        return
+    broadcast_shapes(low.shape, high.shape)
+    if np.any(low.value > high.value):
         raise ArgumentError(
             f"{what}: the lower bound {low.value.tolist()} exceeds the upper bound {high.value.tolist()}",
             why="no value lies between them",

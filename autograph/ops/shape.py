@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from autograph.arguments import listed, whole
+from autograph.errors import ArgumentError, DTypeError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Tensor, apply, as_tensor
 from autograph.tensor_type import DTYPES, Shape, Size, TensorType, normalize_axes
@@ -64,7 +65,7 @@ def size_of(x: Any, axis: int | Iterable[int] | None = None) -> Tensor:
     A constant where it is known. Raises AxisError for an axis that `x` does not have.
     """
     tensor = as_tensor(x)
-    axes = normalize_axes(axis, tensor.ndim)
+    axes = normalize_axes(axis, tensor)
     known = _span(tensor.shape, axes)
     return apply(_SIZE_OF, tensor, axis=axes) if known is None else _whole(known)
 
@@ -136,7 +137,8 @@ def sizes_of(target: Any, what: str, free: bool) -> tuple[Shape, Tensor | None]:
         known, vector = known_sizes(target), target
     else:
         single = isinstance(target, Tensor | int | np.integer)
-        items = [_item(item, axis, what) for axis, item in enumerate((target,) if single else _listed(target, what))]
+        given = [target] if single else listed(target, f"{what}: the shape", "pass a tuple of sizes")
+        items = [_item(item, axis, what, "-1, or " if free else "") for axis, item in enumerate(given)]
         known = tuple([known_size(item) if isinstance(item, Tensor) else item for item in items])
         vector = as_tensor(items) if None in known else None
     if vector is not None and vector.dtype.kind not in "iu":
@@ -145,28 +147,20 @@ def sizes_of(target: Any, what: str, free: bool) -> tuple[Shape, Tensor | None]:
         if size is not None and size < 0 and not (free and size == -1):
             raise ArgumentError(f"{what}: {size} is no size", fix="sizes are whole numbers ≥ 0")
     if known.count(-1) > 1:
-        raise ShapeError(f"{what}: -1 stands twice in {known}", why="only one size can follow from the others")
+        raise ShapeError(f"{what}: -1 stands twice in {known}", why="only one size can follow from the others",
+                         fix="name the other sizes")  # fmt: skip
     return known, vector if None in known else None
 
 
-def _listed(target: Any, what: str) -> list[Any]:
-    try:
-        return list(target)
-    except TypeError:
-        raise ArgumentTypeError(f"{what}: {target!r} is no shape", fix="pass a tuple of sizes") from None
-
-
-def _item(item: Any, axis: int, what: str) -> Any:
+def _item(item: Any, axis: int, what: str, free: str) -> Any:
     if isinstance(item, Tensor):
         if item.ndim:
-            raise ShapeError(f"{what}: size {axis} is {item.describe()}, not one number")
+            raise ShapeError(f"{what}: size {axis} is {item.describe()}, not one number", fix="as in (shape(x)[0], 3)")
         return item
     if item is None:
         raise ShapeError(
             f"{what}: size {axis} is None",
             why="an unknown size must come from somewhere",
-            fix=f"use -1, or shape(x)[{axis}], or the name of a tensor with that size",
+            fix=f"use {free}shape(x)[{axis}], or a function of another tensor's shape, as zeros_like",
         )
-    if isinstance(item, bool) or not isinstance(item, int | np.integer):
-        raise ArgumentError(f"{what}: size {item!r} is not a whole number")
-    return int(item)
+    return whole(item, f"{what}: size {axis}")

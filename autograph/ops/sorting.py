@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograph.errors import ArgumentError, ShapeError, nearest
+from autograph.arguments import choice, truth, whole
+from autograph.errors import ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Tensor, apply, as_tensor
-from autograph.ops.gathering import gather, index_tensor, is_whole
+from autograph.ops.gathering import gather, index_tensor
 from autograph.ops.movement import reshape
 from autograph.tensor_type import DTYPES, Shape, TensorType, broadcast_shapes, normalize_axis, shapes_agree, show_shape
 
@@ -64,7 +65,7 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Tensor:
     end. Raises ShapeError unless the ranks are equal, IndexRangeError for an index outside the axis.
     """
     tensor, positions = as_tensor(x), index_tensor(indices)
-    return apply(_TAKE_ALONG_AXIS, tensor, positions, axis=normalize_axis(axis, tensor.ndim))
+    return apply(_TAKE_ALONG_AXIS, tensor, positions, axis=normalize_axis(axis, tensor))
 
 
 # order ---------------------------------------------------------------------------------------------------------------
@@ -85,7 +86,7 @@ def argsort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
     No gradient flows. Raises AxisError for an axis that `x` does not have.
     """
     tensor = as_tensor(x)
-    return apply(_ARGSORT, tensor, axis=normalize_axis(axis, tensor.ndim), descending=bool(descending))
+    return apply(_ARGSORT, tensor, axis=normalize_axis(axis, tensor), descending=truth(descending, "descending"))
 
 
 _SORT = register(Op(
@@ -106,13 +107,13 @@ def sort(x: Any, axis: int = -1, descending: bool = False) -> Tensor:
     Raises AxisError for an axis that `x` does not have.
     """
     tensor = as_tensor(x)
-    return apply(_SORT, tensor, axis=normalize_axis(axis, tensor.ndim), descending=bool(descending))
+    return apply(_SORT, tensor, axis=normalize_axis(axis, tensor), descending=truth(descending, "descending"))
 
 
 def _top_k_type(x: TensorType, k: int, axis: int) -> TensorType:
     size = x.shape[axis]
     if size is not None and k > size:
-        raise ShapeError(f"k={k}, but axis {axis} of {x} holds {size} elements")
+        raise ShapeError(f"k={k}, but axis {axis} of {x} holds {size} elements", fix=f"ask for at most {size}")
     return TensorType(DTYPES["int64"], (*x.shape[:axis], k, *x.shape[axis + 1 :]))
 
 
@@ -132,10 +133,8 @@ def top_k(x: Any, k: int, axis: int = -1) -> tuple[Tensor, Tensor]:
     NaN counts as the least. Raises ArgumentError unless `k` is a whole number, ShapeError if the axis is shorter.
     """
     tensor = as_tensor(x)
-    place = normalize_axis(axis, tensor.ndim)
-    if not is_whole(k) or k < 0:
-        raise ArgumentError(f"top_k: k={k!r} is not a whole number ≥ 0")
-    positions = apply(_TOP_K, tensor, k=int(k), axis=place)
+    place = normalize_axis(axis, tensor)
+    positions = apply(_TOP_K, tensor, k=whole(k, "top_k: k", 0), axis=place)
     return take_along_axis(tensor, positions, place), positions
 
 
@@ -160,15 +159,13 @@ def searchsorted(line: Any, x: Any, side: str = "left") -> Tensor:
     vector = as_tensor(line)
     if vector.ndim != 1:
         raise ShapeError(f"searchsorted: {vector.describe()} is no vector", fix="search row by row")
-    if side not in ("left", "right"):
-        hint = nearest(side, ("left", "right"))
-        raise ArgumentError(f"searchsorted: side={side!r} is unknown{hint}", fix="choose 'left' or 'right'")
+    choice("searchsorted: side", side, ("left", "right"))
     return apply(_SEARCHSORTED, vector, as_tensor(x), side=side)
 
 
 def _first_positions_type(x: TensorType) -> TensorType:
     if x.ndim != 1:
-        raise ShapeError(f"needs a vector, got {x}")
+        raise ShapeError(f"needs a vector, got {x}", fix="flatten it first")
     return TensorType(DTYPES["int64"], (None,))
 
 

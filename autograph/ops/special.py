@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from autograph.errors import ArgumentError
+from autograph.arguments import whole
 from autograph.graph.op import Kind, Op, floating, register
 from autograph.graph.tensor import Tensor, apply
 from autograph.ops.comparison import equal, isinf, logical_and
@@ -62,9 +60,8 @@ _POLYGAMMA = register(Op(
 
 def polygamma(n: Any, x: Any) -> Tensor:
     """ψ⁽ⁿ⁾(x), the `n`-th derivative of digamma. Raises ArgumentError unless n is a whole number ≥ 0."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise ArgumentError(f"polygamma: the order {n!r} is not a whole number ≥ 0", fix="polygamma(1, x) is ψ′(x)")
-    return apply(_POLYGAMMA, x, n=int(n)) if n else digamma(x)
+    order = whole(n, "polygamma: the order", 0)
+    return apply(_POLYGAMMA, x, n=order) if order else digamma(x)
 
 
 # logistic functions --------------------------------------------------------------------------------------------------

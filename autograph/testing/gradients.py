@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arguments import shown, whole
 from autograph.errors import ArgumentError, ArgumentTypeError
-from autograph.graph.tensor import Constant, Placeholder, Tensor, array_of
+from autograph.executors.executor import executor_named
+from autograph.graph.tensor import Constant, Placeholder, Tensor
+from autograph.literals import array_of
 from autograph.structure import flatten
 from autograph.tensor_type import DTYPES, TensorType
 from autograph.testing.diagnosis import diagnose
@@ -73,14 +76,17 @@ def check_gradients(
     a direction disagrees are elements looked at one by one. At a kink, as of relu at 0, a rule may give anything
     between the slopes of the two sides. Raises ArgumentError where there is nothing to check.
     """
-    generator = np.random.default_rng(rng)
     call = _Call(fn, inputs, order, executor, rng)
+    try:
+        generator = np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(f"rng is {shown(rng)}, no seed", fix="rng=1, or a numpy.random.Generator") from None
     seen = Checked()
     try:
         subject = call.subject()
-        for depth in range(1, order + 1):
+        for depth in range(1, call.order + 1):
             _check(subject, generator, seen, call)
-            if depth < order:
+            if depth < call.order:
                 if not subject.flowing:
                     break
                 following = _derivative(subject, generator)
@@ -97,9 +103,11 @@ class _Call:
     """One call of `check_gradients`: the function with its arguments, to build from and to print."""
 
     def __init__(self, fn: Callable[..., Any], inputs: Sequence[Any], order: int, executor: str | None, rng: Any) -> None:
-        if order < 1:
-            raise ArgumentError(f"order {order!r}: there are first, second and higher derivatives", fix="order=1 or order=2")
-        self.fn, self.order, self.executor, self.rng = fn, order, executor, rng
+        if not callable(fn):
+            raise ArgumentTypeError(f"{shown(fn)} is no function", fix="check_gradients(lambda x: x * x, np.ones(3))")
+        if executor is not None:
+            executor_named(executor)
+        self.fn, self.order, self.executor, self.rng = fn, whole(order, "order", 1), executor, rng
         self.arrays = [array_of(value) for value in inputs]
         self.name = getattr(fn, "__name__", type(fn).__name__).replace("<lambda>", "fn")
 
@@ -147,7 +155,7 @@ def tensors_in(tree: Any) -> list[Tensor]:
     leaves, _ = flatten(tree)
     for leaf in leaves:
         if not isinstance(leaf, Tensor):
-            raise ArgumentTypeError(f"the function returned {type(leaf).__name__}, not tensors")
+            raise ArgumentTypeError(f"the function returned {shown(leaf)}, not tensors", fix="return what autograph's ops give")
     return leaves
 
 

@@ -15,7 +15,7 @@ def bare_input() -> Made:
     return lambda: ag.function(x, [x * 2.0]), []
 
 
-@case(1, TypeError, words="`inputs` must be a list · ndarray")
+@case(1, TypeError, words="`inputs` must be a list · an array float64[3]")
 def array_of_inputs() -> Made:
     return lambda: ag.function(np.ones(3), []), []
 
@@ -58,7 +58,7 @@ def variable_as_input() -> Made:
     return lambda: ag.function([x, w], x + w), [w]
 
 
-@case(4, TypeError, words="inputs[0] · ndarray")
+@case(4, TypeError, words="inputs[0] is an array float64[2]")
 def array_as_input() -> Made:
     x = ag.placeholder((2,), name="x")
     return lambda: ag.function([np.ones(2), x], x), []
@@ -139,7 +139,7 @@ def unknown_choice() -> Made:
     return lambda: ag.function([x], x, on_nonfinite="ignore"), []
 
 
-@case(10, ValueError, words="executor 'nunpy' · 'numpy'")
+@case(10, ValueError, words="executor='nunpy' · 'numpy'")
 def unknown_executor() -> Made:
     x = ag.placeholder((2,))
     return lambda: ag.function([x], x, executor="nunpy"), []

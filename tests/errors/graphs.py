@@ -54,13 +54,13 @@ def gradient_of_truth() -> Made:
     return lambda: ag.gradients(loss, m), []
 
 
-@case(28, TypeError, words="variables[0] · ndarray · variable itself")
+@case(28, TypeError, words="variables[0] is an array float32[3, 2] · variable itself")
 def gradient_of_an_array() -> Made:
     w = ag.variable(np.ones((3, 2)), name="w")
     return lambda: ag.gradients(ag.reduce_sum(w), [w.get_value(), w]), [w]
 
 
-@case(28, TypeError, words="variables[1] · str")
+@case(28, TypeError, words="variables[1] is 'w', not a tensor")
 def gradient_of_a_name() -> Made:
     w = ag.variable(np.ones(2), name="w")
     return lambda: ag.gradients(ag.reduce_sum(w), [w, "w"]), [w]
@@ -132,16 +132,22 @@ def array_of_a_tensor() -> Made:
     return lambda: np.array(x), []
 
 
-@case(33, TypeError, words="'x' · autograph's · eval")
+@case(33, TypeError, words="NumPy's exp · 'x' · no value yet · use exp, autograph's own")
 def numpy_function_of_a_tensor() -> Made:
     x = ag.placeholder((2,), name="x")
     return lambda: np.exp(x), []
 
 
-@case(33, TypeError, words="'probabilities' · autograph's")
+@case(33, TypeError, words="'probabilities' · autograph's functions · eval")
 def another_numpy_function_of_a_tensor() -> Made:
     x = ag.placeholder((2, 3), name="probabilities")
-    return lambda: np.log(x), []
+    return lambda: np.spacing(x), []
+
+
+@case(33, TypeError, words="'rows' · symbolic · unstack")
+def array_function_of_a_tensor() -> Made:
+    x = ag.placeholder((2, 3), name="rows")
+    return lambda: np.vstack([x, x]), []
 
 
 @case(34, TypeError, words="'t' · immutable · update")

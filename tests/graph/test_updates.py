@@ -255,7 +255,7 @@ def test_a_register_that_keeps_its_value_needs_no_guard() -> None:
 @pytest.mark.parametrize(
     ("condition", "error", "words"),
     [
-        (lambda w: 1, ArgumentTypeError, "a int is no condition"),
+        (lambda w: 1, ArgumentTypeError, "1 is no condition"),
         (lambda w: np.array([True]), ArgumentTypeError, "equal"),
         (lambda w: placeholder(()), DTypeError, "compare it first"),
         (lambda w: greater(w, 0), ShapeError, "any or all"),

@@ -290,7 +290,7 @@ W, V, N = variable([1.0, 2.0], name="weight"), variable([1.0], name="v"), variab
         (lambda: o.soft_update([W], [W * 2], 0), ArgumentError, "tau=0"),
         (lambda: o.soft_update([W], [W], 0.5), ArgumentError, "its own source"),
         (lambda: o.soft_update([W], [], 0.5), ArgumentError, "1 targets and 0 sources"),
-        (lambda: o.soft_update(W, [W], 0.5), ArgumentTypeError, "targets is the tensor 'weight'"),
+        (lambda: o.soft_update(W, [W], 0.5), ArgumentTypeError, "targets is variable 'weight'"),
         (lambda: o.soft_update([W], [V], 0.5), ShapeError, "cannot follow 'v'"),
         (lambda: o.soft_update([W], [N], 0.5), DTypeError, "no floats"),
         (lambda: o.hard_update([W * 2], [W]), ArgumentTypeError, "no variable"),

@@ -164,7 +164,7 @@ def test_a_rule_of_ones_own_is_a_method_and_its_numbers_are_registers() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: SGD(lr=float("nan")), ArgumentError, "learning_rate=nan isn't finite.*positive finite number expected"),
+        (lambda: SGD(lr=float("nan")), ArgumentError, "learning_rate=nan isn't finite.*positive finite number is expected"),
         (lambda: SGD(lr=float("inf")), ArgumentError, "isn't finite"),
         (lambda: SGD(lr=0), ArgumentError, "learning_rate=0.*positive"),
         (lambda: SGD(lr=-1), ArgumentError, "learning_rate=-1"),

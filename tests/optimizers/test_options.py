@@ -287,7 +287,7 @@ def stepped(optimizer: Optimizer) -> Any:
     [
         (lambda: SGD(multiplier={}), ArgumentTypeError, "'multiplier'; did you mean 'multipliers'"),
         (lambda: SGD(multipliers=2.0), ArgumentTypeError, "no dict"),
-        (lambda: SGD(multipliers={"w": -1}), ArgumentError, "multipliers: -1 makes no sense"),
+        (lambda: SGD(multipliers={"w": -1}), ArgumentError, "multipliers=-1 makes no sense"),
         (lambda: SGD(multipliers={"w": "2"}), ArgumentTypeError, "'2' is no number"),
         (lambda: SGD(multipliers={3: 2.0}), ArgumentTypeError, "3 names no parameter"),
         (lambda: SGD(constraints={"w": "NonNeh"}), ArgumentError, "did you mean 'NonNeg'"),

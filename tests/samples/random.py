@@ -116,7 +116,7 @@ SAMPLES = (
         (lambda: random_uniform((3,), 2, 1), ArgumentError),
         (lambda: random_uniform((3,), dtype="int32"), DTypeError),
         (lambda: random_bernoulli((3,), 1.5), ArgumentError),
-        (lambda: random_uniform("ab"), ArgumentError),
+        (lambda: random_uniform("ab"), ArgumentTypeError),
     )),
     Sample("normal_from_bits", _scaled(random_normal, lambda a, b, bits: a + b * _by(normal.inv_cdf, _open(bits))), (
         (lambda: random_normal((3,), stddev=-1), ArgumentError),
