@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograph import Tensor, Variable, abs, epsilon, maximum, sqrt, square
+from autograph import Tensor, Variable, abs, arguments, epsilon, maximum, sqrt, square
 from optimizers.base import Optimizer
 from optimizers.hyperparameters import Flag, amount, fraction, rate
 from optimizers.slots import Slots
@@ -19,7 +19,8 @@ class _Counterless(Optimizer):
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """As of any optimizer; the first array, the counter, may be absent."""
-        super().set_weights([0, *weights] if len(weights) == len(self.weights) - 1 else weights)
+        given = arguments.listed(weights, "the weights", "pass what get_weights gave")
+        super().set_weights([0, *given] if len(given) == len(self.weights) - 1 else given)
 
 
 class RMSprop(_Counterless):
@@ -153,5 +154,5 @@ class Nadam(Optimizer):
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """As of any optimizer; the second array, Π, may be absent, as in files of old: it is then 1."""
-        short = len(weights) == len(self.weights) - 1
-        super().set_weights([*weights[:1], 1.0, *weights[1:]] if short else weights)
+        given = arguments.listed(weights, "the weights", "pass what get_weights gave")
+        super().set_weights([*given[:1], 1.0, *given[1:]] if len(given) == len(self.weights) - 1 else given)

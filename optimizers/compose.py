@@ -43,7 +43,14 @@ class Partition(Composed):
 
     __slots__ = ("default", "groups")
 
-    def __init__(self, groups: Mapping[Any, Any], default: Any) -> None:
+    def __init__(self, groups: Any, default: Any) -> None:
+        if not isinstance(groups, Mapping):
+            what = f"partition: {arguments.shown(groups)} is no dict"
+            raise ArgumentTypeError(what, fix='write partition({"*/bias": SGD()}, Adam())')
+        for key in groups:
+            if not isinstance(key, str | Variable):
+                what = f"partition: {arguments.shown(key)} names no parameter"
+                raise ArgumentTypeError(what, fix="use variables or patterns of names")
         super().__init__([one for one in (*groups.values(), default) if one is not None], "partition")
         self.groups, self.default = dict(groups), default
 
@@ -59,9 +66,10 @@ class Partition(Composed):
                 found.setdefault(one, []).append(p)
         moving = [p for group in found.values() for p in group]
         if not moving:
-            raise ArgumentError("partition: every parameter is frozen", why="there is nothing to step")
+            raise ArgumentError("partition: every parameter is frozen", why="there is nothing to step",
+                                fix="give a group or a default optimizer")  # fmt: skip
         if not isinstance(loss, Tensor):
-            loss = list(loss)
+            loss = arguments.listed(loss, "the loss", "a tensor, or a gradient for each parameter")
             if len(loss) != len(params):
                 read_gradients(loss, params)  # raises
             given = dict(zip(params, loss, strict=True))
@@ -106,12 +114,6 @@ def partition(groups: Any, default: Any = None) -> Partition:
     updates are made, for a group without parameters and for a parameter without a group; ArgumentTypeError for what is
     no optimizer.
     """
-    if not isinstance(groups, Mapping):
-        what = f"partition: {arguments.shown(groups)} is no dict"
-        raise ArgumentTypeError(what, fix='write partition({"*/bias": SGD()}, Adam())')
-    for key in groups:
-        if not isinstance(key, str | Variable):
-            raise ArgumentTypeError(f"partition: {key!r} names no parameter", fix="use variables or patterns of names")
     return Partition(groups, default)
 
 
@@ -176,7 +178,7 @@ def accumulate(optimizer: Any, k: int, mean: bool = True) -> Accumulated:
     """
     _whole("accumulate", "k", k)
     if not isinstance(mean, bool):
-        raise ArgumentTypeError(f"accumulate: mean={mean!r}", fix="True or False is expected")
+        raise ArgumentTypeError(f"accumulate: mean={arguments.shown(mean)}", fix="True or False is expected")
     return Accumulated(optimizer, int(k), mean)
 
 

@@ -99,8 +99,10 @@ class Composed(Saved):
         return {"optimizers": [serialize(one) for one in self.optimizers], **self._numbers()}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: Any) -> Self:
         """The same composition of optimizers with these hyper-parameters. Raises ArgumentError for other data."""
+        if not isinstance(config, Mapping):
+            raise ArgumentTypeError(f"the config is {arguments.shown(config)}, not a dict", fix="pass what get_config gave")
         try:
             return cls._made([get(one) for one in config["optimizers"]], config)
         except (IndexError, KeyError) as error:

@@ -57,7 +57,7 @@ class Names(Fixed):
         """Several of them."""
         if value is None:
             return None
-        several = [value] if isinstance(value, str | Tensor) or not isinstance(value, Iterable) else list(value)
+        several = arguments.items(value)
         return tuple(_key(self.name, key) for key in several) or None
 
 

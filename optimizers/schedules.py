@@ -222,7 +222,7 @@ def cosine_restarts(
     With factor 1, PyTorch's CosineAnnealingWarmRestarts; in general TensorFlow's CosineDecayRestarts.
     """
     if isinstance(growth, Tensor) or growth < 1:
-        raise ArgumentError(f"cosine_restarts: growth={growth!r}: a number of at least 1 is expected")
+        raise ArgumentError(f"cosine_restarts: growth={growth!r} makes no sense here", fix="a number of at least 1 is expected")
 
     def rule(t: Any) -> Any:
         done = t / steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograph.arguments import shown
 from autograph.backend.operands import tensor as as_operand
 from autograph.backend.operands import tensors
 from autograph.errors import ArgumentError
@@ -32,7 +33,7 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
     """
     left, right = [as_tensor(operand) for operand in tensors(x, y)]
     if isinstance(axes, list | tuple) and any(isinstance(axis, list | tuple) for axis in axes):
-        raise ArgumentError(f"batch_dot: axes={axes!r} sums over several axes of one tensor", fix="None, an axis, or a pair")
+        raise ArgumentError(f"batch_dot: axes={shown(axes)} sums over several axes of one tensor", fix="None, an axis, or a pair")
     product = contraction.batch_dot(left, right, axes)
     return product if product.ndim > 1 else movement.expand_dims(product, 1)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograph.arguments import truth
+import numpy as np
+
+from autograph.arguments import shown, truth
 from autograph.backend.operands import tensors
 from autograph.errors import ArgumentError, DTypeError, ShapeError, StaleGraphError
 from autograph.graph.tensor import Placeholder, Tensor, as_tensor, check_current, placeholder
@@ -37,10 +39,10 @@ def _is_current(phase: Placeholder) -> bool:
     return True
 
 
-def set_learning_phase(value: int) -> None:
+def set_learning_phase(value: Any) -> None:
     """Settle the phase, 0 or 1, for everything that is built from now on. Raises ArgumentError (a ValueError) for others."""
-    if value not in (0, 1):
-        raise ArgumentError(f"the learning phase is {value!r}", fix="0 for test, 1 for training")
+    if not isinstance(value, int | np.integer) or value not in (0, 1):
+        raise ArgumentError(f"the learning phase is {shown(value)}", fix="0 for test, 1 for training")
     _phase[0] = int(value)
 
 

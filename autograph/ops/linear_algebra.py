@@ -74,7 +74,7 @@ def _cholesky_gradient(g: Tensor, y: Tensor, a: Tensor) -> tuple[Tensor]:
 def _tall(a: TensorType) -> TensorType:
     rows, columns = a.shape[-2:] if a.ndim > 1 else (0, None)
     if a.ndim < 2 or (rows is not None and columns is not None and columns > rows):
-        raise ShapeError(f"needs matrices with no more columns than rows, got {a}")
+        raise ShapeError(f"needs matrices with no more columns than rows, got {a}", fix="take the transpose, which is tall")
     return TensorType(a.dtype, a.shape)
 
 
@@ -211,7 +211,7 @@ def qr(a: Any) -> tuple[Tensor, Tensor]:
 def _leading(a: Tensor) -> Tensor:
     """The first columns, as many as there are rows at most."""
     if a.ndim < 2:
-        raise ShapeError(f"qr: needs matrices, got {a.describe()}")
+        raise ShapeError(f"qr: needs matrices, got {a.describe()}", fix="expand_dims(x, 1) makes a column of a vector")
     rows, columns = a.shape[-2:]
     if rows is not None and columns is not None:
         return a if columns <= rows else a[..., :rows]
