@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "docs" / "tutorials"
+WAYS = ("at once", "in turn")  # to play
 
 
 def ran(name: str, folder: Path) -> str:
@@ -30,7 +31,7 @@ def ran(name: str, folder: Path) -> str:
 
 def number(pattern: str, printed: str) -> float:
     """The number in the first group of the pattern."""
-    found = re.search(pattern, printed)
+    found = re.search(pattern, printed, re.MULTILINE)
     assert found, f"{pattern!r} is not in\n{printed}"
     return float(found[1].replace(",", ""))
 
@@ -83,9 +84,43 @@ def actor_critic(printed: str, folder: Path) -> None:
     assert first < -500 and last > -300, "it learns to swing up"
 
 
+def own_optimizer(printed: str, folder: Path) -> None:
+    assert "v/w, m/w" in printed and "TypeError: ADOPT got an unknown argument 'beta1'; did you mean 'beta_1'?" in printed
+    assert number(r"distance from the reference ([\d.e-]+)", printed) < 1e-12
+    assert number(r"with its lines swapped ([\d.e-]+)", printed) > 1e-4
+    ends = dict(re.findall(r"(\w+): x = ([+-][\d.]+) at the end", printed))
+    assert float(ends["Adam"]) > 0.9 and float(ends["ADOPT"]) < -0.9
+
+
+def schedules_and_freezing(printed: str, folder: Path) -> None:
+    written = printed.splitlines()[0]
+    assert "head/kernel" in written and "body" not in written
+    assert "0.0000 0.0015 0.0030 0.0015 0.0000" in printed
+    ways = ("from nothing", "all at once", "head only", "head, then all")
+    nothing, *others = (number(rf"^ *{way}: ([\d.]+)%", printed) for way in ways)
+    assert min(others) > nothing and others[-1] > nothing + 2
+    constant, falling = (number(rf"{name}: mean loss of epoch 40 ([\d.]+)", printed) for name in ("constant", "plateau"))
+    assert falling < constant / 10
+    assert number(r"constant.*the rate then ([\d.]+)", printed) == 0.03 > number(r"plateau.*the rate then ([\d.]+)", printed)
+
+
+def two_players(printed: str, folder: Path) -> None:
+    apart, turning = (number(rf"{way}: after 300 ticks the distance from 0 is ([\d.]+)", printed) for way in WAYS)
+    assert apart == number(r"to the power 300: ([\d.]+)", printed) and 0.9 < turning < 1.1
+    calls = {way: number(rf"calls of dot, {way}: (\d+)", printed) for way in (*WAYS, "D alone", "G alone")}
+    apart = calls["D alone"] + calls["G alone"]
+    assert calls["at once"] + 6 == calls["in turn"] + 3 == apart, "three layers each that are not computed twice"
+    found = re.findall(r"seed \d, [a-z ]+: (\d) heaps found, (\d+)% of the points", printed)
+    assert len(found) == 6 and all(int(heaps) >= 6 and int(near) > 50 for heaps, near in found)
+
+
 FACTS: dict[str, Callable[[str, Path], None]] = {
-    check.__name__: check for check in (digits, first_function, custom_loss, state_machine, wrong_gradient, actor_critic)
-}
+    check.__name__: check
+    for check in (
+        digits, first_function, custom_loss, state_machine, wrong_gradient, actor_critic, own_optimizer,
+        schedules_and_freezing, two_players,
+    )
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FACTS)
@@ -99,7 +134,7 @@ def test_every_tutorial_is_run() -> None:
 
 def test_titles_are_numbered_in_the_order_of_reading() -> None:
     titles = [(ast.get_docstring(ast.parse(source(name))) or "").splitlines()[0] for name in FACTS]
-    assert [title.split(" · ")[0] for title in titles] == list("123456")
+    assert [title.split(" · ")[0] for title in titles] == list("123456789")
 
 
 @pytest.mark.parametrize("name", FACTS)
