@@ -1,7 +1,13 @@
 """How the documentation is built: `sphinx-build -W docs docs/_build`. The tutorials run in every build."""
 
 import re
+import sys
 from importlib.metadata import version as installed_version
+from itertools import groupby
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import valley
 
 project = "autograph"
 author = "the autograph authors"
@@ -15,7 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "tutorials"]
+exclude_patterns = ["_build", "rules", "tutorials"]
 default_role = "code"
 smartquotes = False
 nitpicky = False
@@ -78,34 +84,44 @@ def _block(lines: list[str]) -> list[str]:
     if lines[0].startswith("- "):
         items = [line if line.startswith(("- ", " ")) else f"  {line}" for line in lines]
         return [line[: len(line) - len(line.lstrip("- "))] + _prose(line.lstrip("- ")) for line in items] + [""]
-    if any(_ALIGNED.search(line) for line in lines):
-        return ["::", "", *(f"    {line}" for line in lines), ""]
+    if any(_ALIGNED.search(line) for line in lines) or (len(lines) > 1 and all("←" in line for line in lines)):
+        return ["::", "", *("    " + line.replace("`", "") for line in lines), ""]
     result: list[str] = []
     literal = False
     for line in lines:
         if line.startswith(" ") != literal:
             literal = not literal
             result += ["", "::", ""] if literal else [""]
-        result.append(f"    {line}" if literal else _prose(line))
+        result.append("    " + line.replace("`", "") if literal else _prose(line))
     return [*result, ""]
 
 
+def translated(lines: list[str]) -> list[str]:
+    """The lines of a docstring as reStructuredText that shows them as they were written."""
+    around = zip(["", *lines], lines, [*lines[1:], ""])
+    kept = [" " if before[:1] == after[:1] == " " and not line.strip() else line.rstrip() for before, line, after in around]
+    return [out for filled, block in groupby(kept, bool) if filled for out in _block(list(block))]
+
+
 def plain_docstring(app, what, name, obj, options, lines):
-    """Replace the docstring's lines by reStructuredText that shows them as they were written."""
-    blocks: list[list[str]] = [[]]
-    for line in lines:
-        if line.strip():
-            blocks[-1].append(line.rstrip())
-        elif blocks[-1]:
-            blocks.append([])
-    lines[:] = [out for block in blocks if block for out in _block(block)]
+    """Show a docstring as it was written."""
+    lines[:] = translated(lines)
 
 
 def plain_signature(app, what, name, obj, options, signature, return_annotation):
-    """Errors are raised by autograph, not by users: their page shows no constructor."""
+    """Errors are raised by autograph, not by users: their page shows no constructor. A rule shows its own arguments."""
+    if what == "class" and signature and obj in valley.RULES:
+        return (signature.partition(", *, ")[0] + ", *, …)", None)
     return ("", None) if what == "exception" and signature else None
 
 
+def worth_showing(app, what, name, obj, skip, options):
+    """A rule's method says no more than the rule's formula."""
+    return True if name == "rule" and (obj.__doc__ or "").startswith("One step of p") else None
+
+
 def setup(app):
+    app.connect("builder-inited", lambda app: valley.write(Path(app.srcdir) / "rules", translated))
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("autodoc-process-signature", plain_signature)
+    app.connect("autodoc-skip-member", worth_showing)

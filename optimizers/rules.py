@@ -70,15 +70,15 @@ class Adam(Optimizer):
 
 
 class SparseAdam(Adam):
-    """`Adam` for the rows that a gradient of `gather` touches, and nothing for the others: another algorithm than Adam.
+    """Adam (Kingma & Ba 2015) for the rows that a gradient of `gather` touches, and nothing for the others.
 
         m ← β₁·m + (1−β₁)·g
         v ← β₂·v + (1−β₂)·g²
         p ← p − η·√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ε)         for rows that were gathered; t counts all steps
 
-    The moments of other rows neither decay nor move p, as they do in Adam; so a step costs what its rows cost. This is
-    PyTorch's rule of that name, whose ε is 1e-8. A gradient that is not row-sparse touches every row: that parameter takes
-    the steps of Adam.
+    The moments of other rows neither decay nor move p, as they do in Adam: this is another algorithm, and a step costs
+    what its rows cost. It is PyTorch's rule of that name, whose ε is 1e-8. A gradient that is not row-sparse touches every
+    row: that parameter takes the steps of Adam.
     """
 
     def lazy(self) -> bool:
