@@ -147,16 +147,22 @@ def rprop(p: Any, g: Any, s: Any, t: int, lr: float, shrink=0.5, grow=1.2, small
     return p - np.sign(s["g"]) * s["size"]
 
 
+def trusted(p: Any, step: Any, coefficient: float = 1.0, epsilon: float = 0.0) -> Any:
+    """How much longer a step gets, to be in proportion to p; 1 where either is zero."""
+    above, below = np.linalg.norm(p), np.linalg.norm(step)
+    return coefficient * above / (below + epsilon) if above > 0 and below > 0 else 1.0
+
+
 def lamb(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.9, beta_2=0.999, epsilon=1e-6, weight_decay=0.0) -> Any:
     v = np.sqrt(ema(s, "v", beta_2, g**2) / (1 - beta_2**t))
     r = ema(s, "m", beta_1, g) / (1 - beta_1**t) / (v + epsilon) + weight_decay * p
-    return p - lr * np.linalg.norm(p) * r / np.linalg.norm(r)
+    return p - lr * trusted(p, r) * r
 
 
 def lars(p: Any, g: Any, s: Any, t: int, lr: float, momentum=0.9, trust_coefficient=0.001, epsilon=0.0, weight_decay=0.0,
          nesterov=False) -> Any:  # fmt: skip
     u = g + weight_decay * p
-    u = lr * trust_coefficient * np.linalg.norm(p) / (np.linalg.norm(u) + epsilon) * u
+    u = lr * trusted(p, u, trust_coefficient, epsilon) * u
     s["b"] = momentum * s.get("b", 0) + u
     return p - (u + momentum * s["b"] if nesterov else s["b"])
 

@@ -119,7 +119,8 @@ OPTAX: list[tuple[o.Optimizer, Callable[[Any], Any]]] = [
     (o.NovoGrad(lr=0.01, weight_decay=0.1), lambda O: O.novograd(0.01, weight_decay=0.1)),
     (o.Adan(lr=0.01), lambda O: O.adan(0.01, eps=1e-7, eps_root=0.0)),
     (o.Muon(lr=0.01, nesterov=False, weight_decay=0.0, adjust="none"), lambda O: O.chain(
-        O.contrib.scale_by_muon(nesterov=False, eps=0.0, weight_dimension_numbers=[O.contrib.MuonDimensionNumbers()] * 2),
+        O.contrib.scale_by_muon(
+            nesterov=False, eps=0.0, weight_dimension_numbers=lambda ps: [O.contrib.MuonDimensionNumbers()] * len(ps)),
         O.scale(-0.01))),
     (o.ScheduleFreeSGD(lr=0.05), lambda O: O.contrib.schedule_free_sgd(0.05)),
     (o.ScheduleFreeSGD(lr=0.05, beta_1=0.5, weight_decay=0.1),
