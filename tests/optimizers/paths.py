@@ -9,7 +9,7 @@ import numpy as np
 
 import optimizers as o
 from autograph import Updates, function, placeholder, reduce_sum, square, stop_gradient, variable
-from tests.optimizers.references import Array, curvature, gradients_of, start
+from tests.optimizers.references import SHAPES, Array, curvature, gradients_of, start
 
 Make = type[o.Optimizer]
 
@@ -24,12 +24,12 @@ def steps(optimizer: Any, feeds: list[Any], params: list[Any], bends: list[Any] 
     return optimizer.get_updates(loss, params)
 
 
-def path(optimizer: o.Optimizer, dtype: str = "float64") -> list[Array]:
+def path(optimizer: o.Optimizer, dtype: str = "float64", shapes: Any = SHAPES) -> list[Array]:
     """Where the parameters are after 100 steps with given gradients, and where a rule asks for them, curvatures."""
-    params = [variable(a, dtype, name) for a, name in zip(start(), "wb", strict=True)]
+    params = [variable(a, dtype, name) for a, name in zip(start(shapes=shapes), "wb", strict=True)]
     feeds, bends = ([placeholder(p.shape, dtype=dtype) for p in params] for _ in range(2))
     step = function([*feeds, *bends], updates=steps(optimizer, feeds, params, bends), on_unused_input="ignore")
-    for t, found in enumerate(gradients_of(dtype), 1):
+    for t, found in enumerate(gradients_of(dtype, shapes), 1):
         step(*found, *[curvature(p.shape, t).astype(dtype) for p in params])
     return [p.get_value() for p in params]
 

@@ -14,18 +14,19 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 Rule = Callable[..., Array]
 STEPS = 100
-SHAPES = ((3, 4), (5, 2))
+SHAPES: Any = ((3, 4), (5, 2))
+VECTORS: Any = ((7,), (1,))
 
 
-def start(dtype: str = "float64") -> list[Array]:
+def start(dtype: str = "float64", shapes: Any = SHAPES) -> list[Array]:
     rng = np.random.default_rng(0)
-    return [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
+    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
 
 
-def gradients_of(dtype: str = "float64") -> Iterator[list[Array]]:
+def gradients_of(dtype: str = "float64", shapes: Any = SHAPES) -> Iterator[list[Array]]:
     rng = np.random.default_rng(1)
     for _ in range(STEPS):
-        yield [(rng.normal(size=shape) * 10 ** rng.uniform(-3, 1)).astype(dtype) for shape in SHAPES]
+        yield [(rng.normal(size=shape) * 10 ** rng.uniform(-3, 1)).astype(dtype) for shape in shapes]
 
 
 def curvature(shape: Any, t: int) -> Array:
@@ -33,13 +34,13 @@ def curvature(shape: Any, t: int) -> Array:
     return np.random.default_rng((2, t, *shape)).normal(size=shape) * 30
 
 
-def walk(rule: Rule, lr: float, decay: float = 0.0, **numbers: Any) -> list[Array]:
-    """Where the parameters are after 100 steps with given gradients."""
-    params, memory = start(), [{} for _ in SHAPES]  # type: ignore[var-annotated]
-    for t, found in enumerate(gradients_of(), 1):
+def walk(rule: Rule, lr: float, decay: float = 0.0, shapes: Any = SHAPES, kept: str = "", **numbers: Any) -> list[Array]:
+    """Where the parameters are after 100 steps with given gradients, and what the rule has kept for each by that name."""
+    params, memory = start(shapes=shapes), [{} for _ in shapes]  # type: ignore[var-annotated]
+    for t, found in enumerate(gradients_of(shapes=shapes), 1):
         rate = lr / (1 + decay * (t - 1))
         params = [rule(p, g, s, t, rate, **numbers) for p, g, s in zip(params, found, memory, strict=True)]
-    return params
+    return params + [s[kept] for s in memory if kept]
 
 
 def ema(s: dict[str, Any], name: str, beta: float, x: Any) -> Any:
@@ -227,6 +228,8 @@ def sophia(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.96, beta_2=0.99, 
 
 def soap(p: Any, g: Any, s: Any, t: int, lr: float, beta_1=0.95, beta_2=0.95, epsilon=1e-7, weight_decay=0.01, every=10,
          largest=10_000) -> Any:  # fmt: skip
+    if p.ndim < 2:
+        return adamw(p, g, s, t, lr, beta_1, beta_2, epsilon, weight_decay=weight_decay)
     q = s.setdefault("q", [np.eye(n) for n in p.shape])
     v = ema(s, "v", beta_2, (q[0].T @ g @ q[1]) ** 2)
     hat = np.sqrt(1 - beta_2**t) / (1 - beta_1**t)

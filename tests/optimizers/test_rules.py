@@ -12,7 +12,7 @@ from autograph import Variable, abs, cast, equal, function, matmul, maximum, sig
 from tests.optimizers import references as plain
 from tests.optimizers.paths import Make, apart, path
 from tests.optimizers.problems import keras_problem
-from tests.optimizers.references import walk
+from tests.optimizers.references import VECTORS, walk
 
 SETTINGS: list[tuple[Make, plain.Rule, dict[str, Any]]] = [
     (o.SGD, plain.sgd, {"lr": 0.05}),
@@ -59,12 +59,14 @@ SETTINGS: list[tuple[Make, plain.Rule, dict[str, Any]]] = [
     (o.LAMB, plain.lamb, {"lr": 0.01}),
     (o.LAMB, plain.lamb, {"lr": 0.01, "weight_decay": 0.1}),
     (o.LARS, plain.lars, {"lr": 1.0}),
-    (o.LARS, plain.lars, {"lr": 1.0, "weight_decay": 0.1, "nesterov": True, "epsilon": 1e-3}),
+    (o.LARS, plain.lars, {"lr": 0.5, "weight_decay": 0.1, "nesterov": True, "epsilon": 1e-3}),
     (o.NovoGrad, plain.novograd, {"lr": 0.01}),
     (o.NovoGrad, plain.novograd, {"lr": 0.01, "beta_2": 0.9, "weight_decay": 0.1}),
     (o.Muon, plain.muon, {"lr": 0.01}),
     (o.Muon, plain.muon, {"lr": 0.01, "nesterov": False, "weight_decay": 0.0, "adjust": "rms", "steps": 3}),
+    (o.Muon, plain.muon, {"lr": 0.01, "adjust": "none"}),
     (o.Adafactor, plain.adafactor, {"lr": 0.2}),
+    (o.Adafactor, plain.adafactor, {"lr": 0.1, "epsilon_1": 0.1, "epsilon_2": 2.0}),
     (o.Adafactor, plain.adafactor, {"lr": 0.01, "weight_decay": 0.1, "threshold": 0.5, "relative_step": False}),
     (o.ASGD, plain.asgd, {"lr": 0.01}),
     (o.ASGD, plain.asgd, {"lr": 0.01, "lambd": 0.5, "alpha": 0.5, "t0": 10.0}),
@@ -80,6 +82,7 @@ SETTINGS: list[tuple[Make, plain.Rule, dict[str, Any]]] = [
     (o.ScheduleFreeSGD, plain.schedule_free_sgd,
      {"lr": 0.05, "beta_1": 0.5, "weight_decay": 0.1, "weight_power": 1.0, "decay": 0.1}),
     (o.ScheduleFreeAdamW, plain.schedule_free_adamw, {"lr": 0.05}),
+    (o.ScheduleFreeAdamW, plain.schedule_free_adamw, {"lr": 0.05, "weight_power": 1.0, "decay": 0.1}),
     (o.ScheduleFreeAdamW, plain.schedule_free_adamw,
      {"lr": 0.05, "eps_hat": False, "beta_2": 0.9, "epsilon": 1e-3, "weight_decay": 0.1, "weight_power": 0.0, "decay": 0.1}),
 ]  # fmt: skip
@@ -93,6 +96,20 @@ def test_a_path_is_that_of_plain_numpy(rule: Make, reference: plain.Rule, kwargs
     found = path(rule(**kwargs), "float32")
     assert all(value.dtype == np.float32 for value in found)
     assert apart(found, expected) < 5e-6 * max(np.abs(a).max() for a in expected)
+
+
+@pytest.mark.parametrize(("rule", "reference", "kwargs"), [row for row in SETTINGS if row[0] is not o.Muon],
+                         ids=[name for name in NAMES if "Muon" not in name])  # fmt: skip
+def test_a_path_of_vectors_is_that_of_plain_numpy(rule: Make, reference: plain.Rule, kwargs: dict[str, Any]) -> None:
+    assert apart(path(rule(**kwargs), shapes=VECTORS), walk(reference, shapes=VECTORS, **kwargs)) < 1e-12
+
+
+@pytest.mark.parametrize("kwargs", [row[2] for row in SETTINGS if row[0] is o.ASGD], ids=repr)
+def test_the_average_of_asgd_is_that_of_plain_numpy(kwargs: dict[str, Any]) -> None:
+    optimizer = o.ASGD(**kwargs)
+    path(optimizer)
+    averages = [optimizer.state()[f"average/{name}"] for name in "wb"]
+    assert apart(averages, walk(plain.asgd, kept="average", **kwargs)[2:]) < 1e-12
 
 
 MUTANTS: list[tuple[Make, plain.Rule, dict[str, Any], dict[str, Any]]] = [
