@@ -20,7 +20,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -135,11 +134,16 @@ KINDS: dict[str, tuple[Callable[[random.Random], Iterator[bytes]], Callable[[Pat
 
 def campaign(kind: str, count: int, seed: int) -> dict[str, Any]:
     """What became of so many files of a kind; meant for a process of its own, whose memory it limits."""
+    import resource  # where a process can limit its memory
+
     make, read, right = KINDS[kind]
     made, outcomes, faults, slowest, largest = make(random.Random(seed)), Counter[str](), [], 0.0, 0
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         path = Path(folder) / "mutant"
-        _limit_memory()
+        if os.path.exists("/proc/self/statm"):
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            most = pages * resource.getpagesize() + ROOM + (2 << 20)  # room for two of the largest files
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for number in range(count):
             content = next(made)
@@ -158,17 +162,10 @@ def campaign(kind: str, count: int, seed: int) -> dict[str, Any]:
             outcomes[outcome] += 1
             if outcome not in ("accepted", "refused"):
                 faults.append(f"{outcome}: file {number} of seed {seed}: {content[:300]!r}")
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        unit = 1024 if sys.platform == "darwin" else 1  # there it is counted in bytes, elsewhere in KiB
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // unit
     return {"kind": kind, "files": count, **outcomes, "slowest_s": round(slowest, 3), "largest": largest, "grown_kib": grown,
             "faults": faults[:20]}  # fmt: skip
-
-
-def _limit_memory() -> None:
-    """No more address space than there is now, and room for two of the largest files beside `ROOM`."""
-    if os.path.exists("/proc/self/statm"):
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + ROOM + (2 << 20)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def in_a_process(kind: str, count: int, seed: int = 11) -> dict[str, Any]:
