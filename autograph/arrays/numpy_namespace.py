@@ -77,7 +77,7 @@ from autograph.arrays.reductions import (  # noqa: F401
 )
 from autograph.arrays.rows import added_rows, is_last, put_rows, row_numbers, rows_at, touched_rows, touched_sums  # noqa: F401
 from autograph.arrays.special import digamma, erf, erfc, erfinv, lgamma, ndtr, ndtri, polygamma  # noqa: F401
-from autograph.errors import DivisionByZeroError
+from autograph.errors import ArgumentError, DivisionByZeroError
 
 Array = Any  # an ndarray or a NumPy scalar
 
@@ -100,7 +100,7 @@ bitwise_and, right_shift, left_shift = np.bitwise_and, np.right_shift, np.left_s
 VIEWS = {"transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "basic_index", "diagonal", "flip"}
 WITH_OUT = {
     "matmul", "sum", "mean", "max", "min", "prod", "any", "all", "concatenate", "stack", "floor_divide", "remainder",
-    "is_last", "put_rows", "touched_rows", "touched_sums",
+    "integer_power", "is_last", "put_rows", "touched_rows", "touched_sums",
 }  # fmt: skip
 
 
@@ -122,6 +122,18 @@ def floor_divide(a: Array, b: Array, out: Array | None = None) -> Array:
 def remainder(a: Array, b: Array, out: Array | None = None) -> Array:
     """a - b·⌊a / b⌋, with the sign of b. Raises DivisionByZeroError where an integer is divided by 0."""
     return np.remainder(a, _divisor(b), out)
+
+
+def integer_power(x: Array, p: Array, out: Array | None = None) -> Array:
+    """xᵖ of integers. Raises ArgumentError where p is negative."""
+    if p.dtype.kind == "i" and (negative := p < 0).any():
+        place = ", ".join(map(str, np.argwhere(negative)[0].tolist()))
+        raise ArgumentError(
+            f"an integer is raised to the power {p[negative].flat[0]}{place and f' at [{place}] of the exponent'}",
+            why="integers have no negative powers",
+            fix='cast to float first, or mask the exponent by where',
+        )
+    return np.power(x, p, out)
 
 
 def _divisor(b: Array) -> Array:

@@ -56,6 +56,7 @@ class Op:
     operands  which dtype each input is cast to before `infer` sees it
     specialize (node's inputs, known values, params) → an equivalent tensor once sizes are known, or None to keep
     differentiable_output  False where the output is an integer or a boolean: gradients stop here
+    check     (*inputs) → None: of what a user writes, raises for operands that are known already and have no answer
     raises    whether `eval` can raise for data of the right types (indices, integer division): such a step never commits
     """
 
@@ -68,6 +69,7 @@ class Op:
     specialize: Callable[..., Any] | None = None
     raises: bool = False
     doc: str = ""
+    check: Callable[..., None] | None = None
 
     def __repr__(self) -> str:
         return f"Op({self.name!r}, {self.kind.value})"

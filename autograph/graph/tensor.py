@@ -293,6 +293,8 @@ def apply(op: Op, *operands: Any, **params: Any) -> Tensor:
                 given[i] = cast_literal(x, dtype)
         inputs: tuple[Tensor, ...] = tuple(given)
         inferred = op.infer(*[x.type for x in inputs], **params)
+        if op.check is not None:
+            op.check(*inputs)
     except AutographError as error:
         raise told(error, op.name, given) from None
     cleared = _cleared[0][0]

@@ -196,19 +196,30 @@ def _specialize_power(inputs: tuple[Tensor, ...], params: dict[str, Any]) -> Ten
     return None if x.type.is_float else _integer_power(x, p)
 
 
+def _check_exponent(x: Tensor, p: Tensor) -> None:
+    """Raise ArgumentError for integers to a power that is known to be negative."""
+    if isinstance(p, Constant) and p.dtype.kind == "i" and p.value.size and p.value.min() < 0:
+        raise ArgumentError(
+            f"power: {x.describe()} to the power {p.value.min()}",
+            why="integers have no negative powers",
+            fix='cast(x, "float32") first',
+        )
+
+
 SINGULAR.add("power")
 _POWER = register(Op(
     "power",
     kind=Kind.ELEMENTWISE,
     infer=_numbers,
-    eval=lambda xp, x, p: xp.power(x, p),
+    eval=lambda xp, x, p: (xp.power if x.dtype.kind == "f" else xp.integer_power)(x, p),
     vjp=_power_vjp,
     specialize=_specialize_power,
     doc="xᵖ; NaN for a negative base and a fraction.",
+    check=_check_exponent,
 ))
 
-_integer_power = elementwise("integer_power", "xᵖ of integers; raises ValueError where p < 0", inputs="x p",
-                             infer=_numbers, raises=True, eval=lambda xp, x, p: xp.power(x, p))
+_integer_power = elementwise("integer_power", "xᵖ of integers; raises ArgumentError where p < 0", inputs="x p",
+                             infer=_numbers, raises=True)
 
 
 def _power(x: Any, p: Any) -> Tensor:
@@ -220,7 +231,7 @@ def power(x: Any, exponent: Any) -> Tensor:
 
     The gradient in x is p·xᵖ⁻¹, and 0 for p = 0 even at x = 0; in p (a tensor) it is xᵖ·log x: 0 at x = 0 where p ≥ 0,
     and NaN for negative x. A negative base with a fraction is NaN: sign(x)·abs(x)ᵖ may be meant. Raises ArgumentError
-    for an integer and a negative number, DTypeError for booleans.
+    for integers and a negative number, when the graph is built or when it runs; DTypeError for booleans.
     """
     base = as_tensor(x)
     if isinstance(exponent, int | float) and base.type.is_float and not base.type.weak:
@@ -231,12 +242,6 @@ def power(x: Any, exponent: Any) -> Tensor:
     if number is None or base.dtype.kind == "b":
         return _power(base, p)
     base = cast(base, result_dtype([base.type, p.type]))
-    if number < 0 and not base.type.is_float:
-        raise ArgumentError(
-            f"power: {base.describe()} to the power {number}",
-            why="integers have no negative powers",
-            fix='cast(x, "float32") first',
-        )
     simple = _simple_power(base, number)
     return _power(base, p) if simple is None else simple
 

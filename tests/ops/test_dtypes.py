@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograph as ag
-from autograph.errors import ArgumentError, DTypeError
+from autograph.errors import DTypeError
 from autograph.tensor_type import DTYPES
 from tests.ops.running import WAYS, each_way, run
 
@@ -210,11 +211,38 @@ def test_products_of_matrices_keep_the_rules(way: str) -> None:
     run(outputs, [a, b], [np.ones((2, 3), "float16"), np.ones((3, 2), "int32")], way)
 
 
-def test_negative_powers_of_whole_numbers_are_refused() -> None:
-    for base in (vector("int32"), np.ones(3, "int64")):
-        with pytest.raises(ArgumentError, match="negative"):
-            ag.power(base, -1)
-    assert ag.power(vector("int32"), -1.0).dtype == "float32"
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64"])
+@pytest.mark.parametrize("power", [ag.power, operator.pow, np.power], ids=["power", "**", "np.power"])
+def test_negative_powers_of_whole_numbers_are_refused_when_they_are_written(power: Any, dtype: str) -> None:
+    bases = [vector(dtype)] if power is np.power else [vector(dtype), ag.placeholder((), dtype=dtype)]
+    for base in bases:
+        for exponent in (np.array([2, -1, 0]),) if power is np.power else (-1, -3, np.int64(-1), np.array(-2)):
+            with pytest.raises(ag.ArgumentError, match=r"to the power -(?s:.*)no negative powers(?s:.*)cast"):
+                power(base, exponent)
+    with pytest.raises(ag.ArgumentError, match="negative"):
+        ag.power(np.ones(3, dtype), -1)
+    assert power(vector(dtype), np.array([2.0, -1.0, 0.0])).type.is_float
+    assert power(vector(dtype), np.array([2, 1, 0])).dtype == dtype
+
+
+@each_way
+@pytest.mark.parametrize("exponent", [[2, -1, 0], [-3, -3, -3]])
+def test_negative_powers_of_whole_numbers_are_refused_when_they_turn_up(exponent: list[int], way: str) -> None:
+    base, p = vector("int32"), vector("int32")
+    ones, whole = np.ones(3, "int32"), np.array([3, 1, 0], "int32")
+    for wanted in (base**p, 2**p, ag.power(base, p)):
+        run([wanted], [base, p], [ones, whole], way)
+        with pytest.raises(ag.ArgumentError, match=r"power -\d at \[\d\] of the exponent(?s:.*)no negative powers"):
+            run([wanted], [base, p], [ones, np.array(exponent, "int32")], way)
+    scalar = ag.placeholder((), dtype="int64")
+    with pytest.raises(ag.ArgumentError, match="power -2\\n"):
+        ag.function([scalar], 3**scalar)(-2)
+
+
+def test_a_negative_power_of_whole_numbers_behind_a_guard_that_fails_is_nobodys_error() -> None:
+    n, p = ag.variable(3, dtype="int64"), ag.variable(-1, dtype="int64")
+    f = ag.function([], n, ag.Updates([(n, n**p)]).when(p >= 0))
+    assert f() == 3 and f() == 3
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
