@@ -88,6 +88,8 @@ def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
         same = inputs == tensor.inputs and tensor.type.is_static
         result = tensor if same else rebuilt(tensor, inputs)
     except AutographError as error:
+        if error.after:  # of a graph inside, and told with the place there
+            raise
         raise told(error, f"{tensor.op.name} {tensor.name!r}", inputs, str(tensor.origin), NOTHING_CHANGED) from None
     return folded(result)
 

@@ -25,6 +25,17 @@ def dtype_that_tensors_cannot_hold() -> Made:
     return lambda: ag.cast(w, complex), [w]
 
 
+@case(47, TypeError, words="dtype variable 'w' · unknown · valid")
+def dtype_that_is_a_tensor() -> Made:
+    w = ag.variable(np.ones(2), name="w")
+    return lambda: ag.zeros_like(w, dtype=w), [w]
+
+
+@case(48, TypeError, words="shape is {2, 3} · not a list · (None, 3)")
+def shape_without_an_order() -> Made:
+    return lambda: ag.placeholder({2, 3}), []
+
+
 @case(48, ValueError, words="shape= · ndim=")
 def placeholder_of_no_shape() -> Made:
     return lambda: ag.placeholder(name="x"), []
