@@ -29,7 +29,7 @@ LARGE = 50_000  # rows of 64 float32: 12.8 MB
 
 
 def table(value: Any = TABLE, dtype: str = "float64", name: str = "table") -> Variable:
-    return ag.variable(value, dtype, name)
+    return ag.variable(np.asarray(value).astype(dtype), dtype, name)
 
 
 def puts(f: Any) -> int:
