@@ -21,7 +21,10 @@ from tests.optimizers.test_rules_of_peers import OPTAX, TORCH, Bridge, from_zero
 from tests.optimizers.valleys import VALLEYS, Array
 
 STEPS = 100
-FOLLOWED = [(row, name) for row, name in zip(SETTINGS, NAMES, strict=True) if row[0] is not o.Sophia]
+FOLLOWED = [
+    (row, name) for row, name in zip(SETTINGS, NAMES, strict=True)
+    if row[0] is not o.Sophia and row[2].get("epsilon_2", 0) < 1  # of Adafactor, whose long steps take roundings at a minimum up
+]
 
 
 def total(params: Any) -> Any:
