@@ -182,7 +182,7 @@ def test_expressions_stand_in_the_place_of_parameters_beside_registers() -> None
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("beta", [0.0, 1.0, -0.5])
 def test_a_mean_that_could_not_be_found_again_is_refused(rule: Make, beta: float) -> None:
-    with pytest.raises(ArgumentError, match="a number above 0 and below 1 expected"):
+    with pytest.raises(ArgumentError, match="a number above 0 and below 1 is expected"):
         rule(beta_1=beta)
     with pytest.raises(ArgumentTypeError, match="did you mean 'weight_power'"):
         rule(weight_powr=2.0)
