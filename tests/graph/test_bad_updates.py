@@ -11,6 +11,7 @@ import pytest
 import autograph.ops as _ops  # noqa: F401  # operators find their ops in the registry
 from autograph.errors import (
     ArgumentError,
+    ArgumentTypeError,
     AutographError,
     DuplicateUpdateError,
     UpdateError,
@@ -162,3 +163,9 @@ def test_only_lists_of_pairs_can_be_added(wrong: Any) -> None:
         with pytest.raises(TypeError):
             call()
     assert "not a list of pairs" in message(lambda: Updates() + variable(1.0), UpdateTypeError)
+
+
+def test_a_map_by_what_is_no_function() -> None:
+    w = variable(1.0, name="w")
+    nonsense: Any = 2
+    assert "2 is no function" in message(lambda: Updates([(w, w * 2)]).map(w, nonsense), ArgumentTypeError)
