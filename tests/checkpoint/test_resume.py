@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import autograph as ag
 import optimizers
 from autograph import checkpoint
 from optimizers import SGD, Adam, Optimizer
-from tests.checkpoint.files import bits
+from tests.checkpoint.runs import Saved, goes_on_bit_for_bit
 
 RULES: dict[str, Callable[[], Optimizer]] = {
     name: rule
@@ -28,7 +29,7 @@ RULES: dict[str, Callable[[], Optimizer]] = {
 }  # fmt: skip
 
 
-class Run:
+class Run(Saved):
     """Training with dropout, whose random state must go on too; `backwards` reorders the parameters."""
 
     def __init__(self, make: Callable[[], Optimizer], backwards: bool, seed: int) -> None:
@@ -46,27 +47,11 @@ class Run:
     def everything(self) -> dict[str, Any]:
         return {"model": [self.w, self.b, self.v], "optimizer": self.optimizer}
 
-    def bits(self) -> dict[str, bytes]:
-        return bits(checkpoint._named(self.everything(), saving=True))
-
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["same order", "reordered"])
 @pytest.mark.parametrize("name", RULES)
 def test_twenty_further_steps_are_bit_equal(tmp_path: Path, name: str, backwards: bool) -> None:
-    first = Run(RULES[name], False, seed=1)
-    for _ in range(7):
-        first.step()
-    checkpoint.save(tmp_path / "a", first.everything())
-    second = Run(RULES[name], backwards, seed=2)
-    second.step()
-    assert checkpoint.load(tmp_path / "a", second.everything()) == []
-    assert first.bits() == second.bits()
-    for _ in range(20):
-        a, b = first.step(), second.step()
-        if not backwards:
-            assert np.array_equal(a, b)
-    ours, theirs = first.bits(), second.bits()
-    assert ours == theirs, [n for n in ours if ours[n] != theirs[n]]
+    goes_on_bit_for_bit(tmp_path / "a", partial(Run, RULES[name]), backwards)
 
 
 def test_a_changed_rate_is_resumed(tmp_path: Path) -> None:

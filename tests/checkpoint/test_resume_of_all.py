@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import autograph as ag
 import optimizers as o
 from autograph import checkpoint
 from optimizers import SGD, Adam, RMSprop
-from tests.checkpoint.files import bits
+from tests.checkpoint.runs import Saved, goes_on_bit_for_bit
 
 Made = tuple[Any, dict[str, Any]]  # the updates, and what is saved beside the parameters
 
@@ -82,7 +83,7 @@ RUNS: dict[str, Callable[[Any, list[ag.Variable]], Made]] = {
 }
 
 
-class Run:
+class Run(Saved):
     """Training with two places of dropout and noisy gradients; `backwards` reorders the parameters."""
 
     def __init__(self, make: Callable[[Any, list[ag.Variable]], Made], backwards: bool, seed: int) -> None:
@@ -101,26 +102,10 @@ class Run:
     def everything(self) -> dict[str, Any]:
         return {"model": self.params, **self.kept}
 
-    def bits(self) -> dict[str, bytes]:
-        return bits(checkpoint._named(self.everything(), saving=True))
-
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["same order", "reordered"])
 @pytest.mark.parametrize("name", RUNS)
 def test_twenty_further_steps_are_bit_equal(tmp_path: Path, name: str, backwards: bool) -> None:
-    first = Run(RUNS[name], False, seed=1)
-    for _ in range(7):
-        first.step()
-    checkpoint.save(tmp_path / "a", first.everything())
-    second = Run(RUNS[name], backwards, seed=2)
-    second.step()
-    assert checkpoint.load(tmp_path / "a", second.everything()) == []
-    assert first.bits() == second.bits()
-    for _ in range(20):
-        a, b = first.step(), second.step()
-        if not backwards:
-            assert np.array_equal(a, b)
-    ours, theirs = first.bits(), second.bits()
-    assert ours == theirs, [n for n in ours if ours[n] != theirs[n]]
+    goes_on_bit_for_bit(tmp_path / "a", partial(Run, RUNS[name]), backwards)
     saved = sorted(checkpoint.read(tmp_path / "a"))
     assert [n.rpartition("/")[2] for n in saved if "random" in n][:2] == ["random_0", "random_1"], saved

@@ -12,25 +12,12 @@ import pytest
 import optimizers
 from tests.optimizers.paths import EVERY, apart, path
 from tests.optimizers.references import Array, gradients_of, start
-from tests.optimizers.test_rules_of_peers import torch_path
+from tests.optimizers.test_rules_of_peers import optax_path, torch_path
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "peers.md").read_text(encoding="utf-8")
 PEER = r"^\| `((torch|optax|keras)\..+?)` \| `(.+?)`[^|]* \|"
 SAME: list[tuple[str, str, str]] = re.findall(PEER + "$", PAGE, re.MULTILINE)
 APART: list[tuple[str, str, str, str]] = re.findall(PEER + r" ([\de.+-]+) \|", PAGE, re.MULTILINE)
-
-
-def optax_path(call: str) -> list[Array]:
-    """100 steps of optax."""
-    jax = pytest.importorskip("jax", reason="JAX is not installed")
-    optax = pytest.importorskip("optax", reason="optax is not installed")
-    with jax.enable_x64(True):
-        peer, params = eval(call, {"optax": optax}), [jax.numpy.asarray(a) for a in start()]
-        state, advance = peer.init(params), jax.jit(peer.update)
-        for gradients in gradients_of():
-            changes, state = advance([jax.numpy.asarray(g) for g in gradients], state, params)
-            params = optax.apply_updates(params, changes)
-        return [np.asarray(p) for p in params]
 
 
 def keras_path(call: str) -> list[Array]:
@@ -49,8 +36,10 @@ def distance(call: str, peer: str, ours: str) -> float:
     """How far the two calls lead apart."""
     if peer == "torch":
         theirs = torch_path(lambda torch, params: eval(call, {"torch": torch, "params": params}))
+    elif peer == "optax":
+        theirs = optax_path(lambda optax: eval(call, {"optax": optax}))
     else:
-        theirs = (optax_path if peer == "optax" else keras_path)(call)
+        theirs = keras_path(call)
     names = dict(vars(optimizers))
     for code in re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL):
         exec(code, names)

@@ -130,21 +130,23 @@ OPTAX: list[tuple[o.Optimizer, Callable[[Any], Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.oracle
-@pytest.mark.parametrize(("ours", "make"), OPTAX, ids=[repr(row[0]) for row in OPTAX])
-def test_a_path_is_that_of_optax(ours: o.Optimizer, make: Callable[[Any], Any]) -> None:
+def optax_path(make: Callable[[Any], Any], begin: Callable[[Any, Any], Any] = lambda optax, state: state) -> list[Array]:
+    """100 steps of optax; `begin` may begin them from another state."""
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     optax = pytest.importorskip("optax", reason="optax is not installed")
     with jax.enable_x64(True):
         peer, params = make(optax), [jax.numpy.asarray(a) for a in start()]
-        state = peer.init(params)
-        if isinstance(ours, o.Yogi):
-            state = from_zero(optax, state)
-        advance = jax.jit(peer.update)
+        state, advance = begin(optax, peer.init(params)), jax.jit(peer.update)
         for gradients in gradients_of():
             changes, state = advance([jax.numpy.asarray(g) for g in gradients], state, params)
             params = optax.apply_updates(params, changes)
-        expected = [np.asarray(p) for p in params]
+        return [np.asarray(p) for p in params]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("ours", "make"), OPTAX, ids=[repr(row[0]) for row in OPTAX])
+def test_a_path_is_that_of_optax(ours: o.Optimizer, make: Callable[[Any], Any]) -> None:
+    expected = optax_path(make, from_zero) if isinstance(ours, o.Yogi) else optax_path(make)
     assert expected[0].dtype == np.float64
     assert apart(path(type(ours)(**ours.get_config())), expected) < 1e-12
 
