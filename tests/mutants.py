@@ -11,7 +11,6 @@ apart. The exit code is 1 if a mutant survives or is given a wrong diagnosis.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +33,7 @@ from autograph.graph.tensor import Constant, Placeholder, Tensor, apply
 from autograph.tensor_type import DTYPES, TensorType
 from autograph.testing import GradientError, check_gradients
 from autograph.testing.gradients import tensors_in
+from tests.mutation import asked, judged
 from tests.samples.define import Array, Case, Sample
 
 CASES = 24  # drawn for each op
@@ -305,16 +305,12 @@ def run(names: Iterable[str] = (), each: int = 1) -> list[Verdict]:
     """The verdicts on every `each`-th mutant of the named ops, or of all."""
     wanted = set(names)
     chosen = [sample for sample in samples() if not wanted or sample.op in wanted]
-    return [v for k, sample in enumerate(chosen) for v in judge(sample, lambda n, k=k: (n + 5 * k) % each == 0)]
+    return judged(chosen, judge, each)
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("ops", nargs="*", help="names of ops; all where none is given")
-    parser.add_argument("--each", type=int, default=1, help="judge every n-th mutant only")
-    parser.add_argument("--verbose", action="store_true", help="print every verdict")
-    options = parser.parse_args(arguments)
-    verdicts = run(options.ops, options.each)
+    options = asked(__doc__, "ops", arguments)
+    verdicts = run(options.names, options.each)
     for v in verdicts:
         if options.verbose or v.outcome in ("survived", "misnamed"):
             print(f"{v.outcome:10} {v.op}: {v.mutation}\n           {v.said}")

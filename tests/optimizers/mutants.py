@@ -13,7 +13,6 @@ chance, is equivalent in its path, and counted apart. The exit code is 1 if a mu
 
 from __future__ import annotations
 
-import argparse
 import ast
 import copy
 import inspect
@@ -34,6 +33,7 @@ from autograph import AutographError, maximum, minimum
 from optimizers import ASGD, Muon, Optimizer
 from optimizers.choices import Choice, Count, Start
 from optimizers.hyperparameters import Flag, Hyper
+from tests.mutation import asked, judged
 from tests.optimizers.paths import Make, apart, path
 from tests.optimizers.references import SHAPES, VECTORS, Array, walk
 from tests.optimizers.test_rules import SETTINGS
@@ -322,16 +322,12 @@ def run(names: Iterable[str] = (), each: int = 1) -> list[Verdict]:
     """The verdicts on every `each`-th mutant of the named rules, or of all."""
     wanted = set(names)
     chosen = [rule for rule in rules() if not wanted or rule.__name__ in wanted]
-    return [v for k, rule in enumerate(chosen) for v in judge(rule, lambda n, k=k: (n + 5 * k) % each == 0)]
+    return judged(chosen, judge, each)
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rules", nargs="*", help="names of rules; all where none is given")
-    parser.add_argument("--each", type=int, default=1, help="judge every n-th mutant only")
-    parser.add_argument("--verbose", action="store_true", help="print every verdict")
-    options = parser.parse_args(arguments)
-    verdicts = run(options.rules, options.each)
+    options = asked(__doc__, "rules", arguments)
+    verdicts = run(options.names, options.each)
     for v in verdicts:
         if options.verbose or v.outcome == "survived":
             print(f"{v.outcome:10} {v.rule}: {v.mutation}\n           {v.seen}")
