@@ -103,8 +103,8 @@ def swa(params: Sequence[Variable], every: int, start: int = 0) -> Averages:
 
 
 def _means(kind: str, params: Sequence[Variable], every: int, start: int) -> Averages:
-    _check_count(kind, "every", every, 1)
-    _check_count(kind, "start", start, 0)
+    read_count(f"{kind}: every", every, 1)
+    read_count(f"{kind}: start", start, 0)
     of = _registers(kind, params)
     ticks = variable(0, "int64", f"{kind}/ticks")
     past = ticks + 1 - start
@@ -128,7 +128,7 @@ def lookahead(updates: Any, params: Sequence[Variable], k: int = 5, alpha: Any =
     The slow values begin as the parameters' present ones; they are registers named `slow/p`, beside `slow/ticks`.
     Guard the whole: `lookahead(…).when(finite)`. Raises ArgumentError, also if `updates` does not write a parameter.
     """
-    _check_count("lookahead", "k", k, 1)
+    read_count("lookahead: k", k, 1)
     _check_fraction("lookahead", "alpha", alpha, positive=True)
     fast = Updates(updates)
     written = set(fast.registers)
@@ -262,10 +262,6 @@ def _registers(kind: str, params: Sequence[Variable], wide: bool = True) -> dict
         dtype = "float32" if wide and p.dtype.itemsize < 4 else p.dtype
         found[p] = variable(np.array(p.get_value(), dtype), dtype, f"{kind}/{p.name}")
     return found
-
-
-def _check_count(function: str, name: str, value: Any, least: int) -> None:
-    read_count(f"{function}: {name}", value, least)
 
 
 def _check_fraction(

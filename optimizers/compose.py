@@ -176,13 +176,15 @@ def accumulate(optimizer: Any, k: int, mean: bool = True) -> Accumulated:
     `sum/parameter`, beside `accumulate/ticks`; half precision is summed in float32. Raises ArgumentTypeError unless k is
     a whole number, ArgumentError unless it is at least 1.
     """
-    _whole("accumulate", "k", k)
+    read_count("accumulate: k", k)
     if not isinstance(mean, bool):
         raise ArgumentTypeError(f"accumulate: mean={arguments.shown(mean)}", fix="True or False is expected")
     return Accumulated(optimizer, int(k), mean)
 
 
 # scaled losses --------------------------------------------------------------------------------------------------------
+
+_POSITIVE = "a positive number"  # what is expected of scales
 
 
 class Scaled(Composed):
@@ -233,7 +235,7 @@ def static_scale(optimizer: Any, scale: float) -> Scaled:
     For losses computed in half precision, whose small gradients would vanish: the parameters are of float32. The scale
     is a register, `.scale`. Raises ArgumentError or ArgumentTypeError unless it is positive and finite.
     """
-    return Scaled(optimizer, _positive("static_scale", "scale", scale))
+    return Scaled(optimizer, read_number("static_scale: scale", scale, _POSITIVE, positive=True))
 
 
 def dynamic_scale(
@@ -244,18 +246,11 @@ def dynamic_scale(
 
     Raises ArgumentError or ArgumentTypeError for numbers that make no sense.
     """
-    start, top = _positive("dynamic_scale", "initial", initial), _positive("dynamic_scale", "most", most)
-    if not _positive("dynamic_scale", "factor", factor) > 1:
+    given = {"initial": initial, "most": most, "factor": factor}
+    start, top, by = [read_number(f"dynamic_scale: {name}", n, _POSITIVE, positive=True) for name, n in given.items()]
+    if by <= 1:
         raise ArgumentError(f"dynamic_scale: factor={factor!r} makes no sense", fix="more than 1 is expected")
-    _whole("dynamic_scale", "period", period)
+    read_count("dynamic_scale: period", period)
     if not 1 <= start <= top:
         raise ArgumentError(f"dynamic_scale: initial={initial!r}", fix=f"from 1 to most={most!r} is expected")
-    return Scaled(optimizer, start, float(factor), int(period), top)
-
-
-def _positive(function: str, name: str, value: Any) -> float:
-    return read_number(f"{function}: {name}", value, "a positive number", positive=True)
-
-
-def _whole(function: str, name: str, value: Any) -> None:
-    read_count(f"{function}: {name}", value)
+    return Scaled(optimizer, start, by, int(period), top)
