@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from autograph.errors import ArgumentError, DTypeError, NoGradientRuleError, ShapeError
+from autograph.arguments import whole
+from autograph.errors import DTypeError, NoGradientRuleError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, descendants, evaluate, substitute
 from autograph.graph.op import Kind, Op, as_given, register
@@ -182,12 +183,10 @@ def iterate(step: Callable[[Tensor], Any], start: Any, condition: Callable[[Tens
     What does not depend on y is computed once, before. No gradient goes through: NoGradientRuleError. Raises
     ArgumentError unless `most` is a whole number of at least 0, DTypeError or ShapeError for results of other types.
     """
-    count: Any = most
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
-        raise ArgumentError(f"iterate: most={most!r}", fix="a whole number of at least 0 is expected")
+    count = whole(most, "iterate: most", 0, "a whole number of at least 0 is expected")
     first = as_tensor(start)
     going = as_tensor(condition(first))
     own = [Placeholder(TensorType(x.dtype, x.shape)) for x in (first, going)]
     new = as_tensor(step(own[0]))
     captured, body = _enclosed([new, as_tensor(condition(new))], own)
-    return apply(_ITERATE, first, going, *captured, body=body, most=int(count))
+    return apply(_ITERATE, first, going, *captured, body=body, most=count)

@@ -19,7 +19,6 @@ import numpy as np
 
 from autograph.errors import NOTHING_CHANGED, ReentrantCallError
 
-_AFTERWARDS = f"do it afterwards\n  {NOTHING_CHANGED}"
 epoch = [0]  # grows whenever any home moves; a program compares it once a call
 _merging, _moving = threading.RLock(), threading.Lock()
 T = TypeVar("T")
@@ -99,7 +98,8 @@ def merge(domains: Iterable[Domain]) -> Domain:
         roots = list(dict.fromkeys(domain.root() for domain in domains)) or [Domain()]
         roots.sort(key=Domain.is_ticking_here, reverse=True)
         if len(roots) > 1 and roots[1].is_ticking_here():
-            raise ReentrantCallError("registers of two ticks that are under way cannot be joined", fix=_AFTERWARDS)
+            what = "registers of two ticks that are under way cannot be joined"
+            raise ReentrantCallError(what, fix="do it afterwards", after=NOTHING_CHANGED)
         first = roots[0]
         for other in roots[1:]:
             with first.lock, other.lock:  # roots stay roots while we merge
@@ -135,7 +135,7 @@ class Register:
             raise ReentrantCallError(
                 f"{name!r} was to be written inside a tick of its registers",
                 why="a tick reads what registers held before it, and writes its own updates alone",
-                fix=_AFTERWARDS,
+                fix="do it afterwards", after=NOTHING_CHANGED,
             )
 
     def _filled(self, value: np.ndarray[Any, Any]) -> None:
