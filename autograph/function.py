@@ -326,7 +326,7 @@ class Function:
         updates = Updates([Update(register, next(moved)) for register in registers])
         updates.labels.update(zip(moved, labels.values(), strict=True))
         check_updates(updates)
-        tick = Tick(tick.inputs, tick.outputs, registers, tick.values, tick.guards)
+        tick = tick._replace(registers=registers)
         return Function(tick, self._output_count, self._inputs, self._build_outputs, self._bare, updates,
                         name or self.name, self.executor.name, self.on_nonfinite)  # fmt: skip
 

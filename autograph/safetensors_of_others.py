@@ -7,9 +7,9 @@ known, so nothing nests; everything is checked against the file's size before an
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from typing import NamedTuple
 
 import numpy as np
@@ -133,7 +133,7 @@ class _Header(Scanner):
             self.fail("a string that ends was expected")
         try:
             text = self.text[start : end + 1].decode()
-            found: str = import_module("json").loads(text)  # where it is needed: few read files of others
+            found: str = json.loads(text)
             found.encode()
         except ValueError:  # of any kind: no UTF-8, a control character, an escape that is none, half of a pair
             self.fail("a string was expected")

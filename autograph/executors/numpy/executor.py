@@ -103,7 +103,6 @@ class Program:
         early += plan.stage(groups, early, recorder)
         self.plans = [plan.plan_group(g, recorder, shadowed) for g in groups]
         early += accumulate(self.plans, recorder)
-        self.early = early
         self.memory = plan.plan_memory(early, self.plans, kept)
         self.text = Source(list(feeds.values()), len(early))
         self.source = self.text.write(early, self._ending)

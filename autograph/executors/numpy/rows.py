@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,6 @@ FEW = 4  # a sum of rows is taken by a sort of their numbers, which pays where t
 _LONGEST = 2**31 - 1  # bytes of an item
 
 
-@dataclass(frozen=True)
 class PutRows:
     """The call home[numbers] ← rows.
 
