@@ -81,6 +81,7 @@ assert table["n"][-1] == 7 and table["mean"][5] == table["mean"][4]
 
 p, q = K.variable(np.zeros(100_000), name="p"), K.variable(np.zeros(100_000), name="q")
 pair = function([], None, updates=[(p, p + 1), (q, q - 1)])
+pair()  # compiled now, so that the presses find it at work
 signal.signal(signal.SIGINT, signal.default_int_handler)
 torn = 0
 for press in range(100):
