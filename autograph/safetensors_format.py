@@ -25,13 +25,13 @@ from autograph.errors import CheckpointError
 from autograph.tensor_type import CANONICAL, DTYPES, DType
 
 __all__ = [
-    "CODES", "Entry", "NAME_LIMIT", "RANK_LIMIT", "Scanner", "bad_name", "encode", "fault_of", "foreign",
+    "CODES", "Entry", "NAME_LIMIT", "NUMBER_LIMIT", "RANK_LIMIT", "bad_name", "encode", "fault_of", "foreign",
     "header_size", "is_ours", "parse", "rooms",
 ]  # fmt: skip
 
 VERSION = "1"
 HEADER_LIMIT = 16 << 20
-_NUMBER_LIMIT = 2**53  # what any JSON reader holds exactly
+NUMBER_LIMIT = 2**53  # what any JSON reader holds exactly
 NAME_LIMIT = 1024
 RANK_LIMIT = 64
 _ALIGNMENT = 64
@@ -195,61 +195,13 @@ def _check_start(header: bytes) -> None:
         raise CheckpointError("the header is not as autograph writes it: the file is damaged", fix="use an earlier save")
 
 
-class Scanner:
-    """A header, and how far it has been read. What is not as expected raises CheckpointError with its place."""
-
-    whose = "as autograph writes it"
+class _Header:
+    """A header in the one spelling that `encode` has, and how far it has been read. What is not as expected raises
+    CheckpointError with its place."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.at = 0
-
-    def sizes(self, name: str) -> tuple[int, ...]:
-        if self.text.startswith(b"]", self.at):
-            return ()
-        found = [self.number()]
-        while self.skip(b","):
-            found.append(self.number())
-            if len(found) > RANK_LIMIT:
-                self.fail(f"the rank of {name!r} is over {RANK_LIMIT}")
-        return tuple(found)
-
-    def bytes_of(self, name: str, shape: tuple[int, ...], itemsize: int) -> int:
-        """How many bytes such a tensor has."""
-        if prod(size or 1 for size in shape) * itemsize > _NUMBER_LIMIT:
-            self.fail(f"the shape of {name!r} is too large")
-        return prod(shape) * itemsize
-
-    def skip(self, token: bytes) -> bool:
-        """Whether `token` comes next; then it is passed over."""
-        found = self.text.startswith(token, self.at)
-        self.at += len(token) * found
-        return found
-
-    def expect(self, token: bytes) -> None:
-        if not self.skip(token):
-            self.fail(f"{token[:40].decode(errors='replace')!r} was expected")
-
-    def number(self) -> int:
-        """A whole number, plainly written."""
-        end = self.at
-        while end < self.at + 17 and self.text[end : end + 1].isdigit():
-            end += 1
-        digits = self.text[self.at : end]
-        if not digits or len(digits) > 16 or (digits[:1] == b"0" and len(digits) > 1) or int(digits) > _NUMBER_LIMIT:
-            self.fail("a whole number of 0 to 2**53 was expected")
-        self.at = end
-        return int(digits)
-
-    def fail(self, what: str) -> NoReturn:
-        raise CheckpointError(
-            f"the header is not {self.whose}, at byte {8 + self.at}: {what}",
-            fix="the file is damaged or made by another program: use an earlier save",
-        )
-
-
-class _Header(Scanner):
-    """A header in the one spelling that `encode` has."""
 
     def entries(self) -> list[Entry]:
         """Everything from the first byte to the last."""
@@ -292,7 +244,9 @@ class _Header(Scanner):
         self.expect(b",")
         last = self.number()
         self.expect(b"]}")
-        size = self.bytes_of(name, shape, dtype.itemsize)
+        if prod([n or 1 for n in shape]) * dtype.itemsize > NUMBER_LIMIT:
+            self.fail(f"the shape of {name!r} is too large")
+        size = prod(shape) * dtype.itemsize
         if first != start or last != start + size:
             self.fail(f"{name!r} stands at {first} to {last} in place of {start} to {start + size}")
         return Entry(name, dtype, shape, size, digest)
@@ -315,6 +269,43 @@ class _Header(Scanner):
             self.fail(f"the name {name!r} {fault}")
         self.at = end
         return name
+
+    def sizes(self, name: str) -> tuple[int, ...]:
+        if self.text.startswith(b"]", self.at):
+            return ()
+        found = [self.number()]
+        while self.skip(b","):
+            found.append(self.number())
+            if len(found) > RANK_LIMIT:
+                self.fail(f"the rank of {name!r} is over {RANK_LIMIT}")
+        return tuple(found)
+
+    def skip(self, token: bytes) -> bool:
+        """Whether `token` comes next; then it is passed over."""
+        found = self.text.startswith(token, self.at)
+        self.at += len(token) * found
+        return found
+
+    def expect(self, token: bytes) -> None:
+        if not self.skip(token):
+            self.fail(f"{token[:40].decode(errors='replace')!r} was expected")
+
+    def number(self) -> int:
+        """A whole number, plainly written."""
+        end = self.at
+        while end < self.at + 17 and self.text[end : end + 1].isdigit():
+            end += 1
+        digits = self.text[self.at : end]
+        if not digits or len(digits) > 16 or (digits[:1] == b"0" and len(digits) > 1) or int(digits) > NUMBER_LIMIT:
+            self.fail("a whole number of 0 to 2**53 was expected")
+        self.at = end
+        return int(digits)
+
+    def fail(self, what: str) -> NoReturn:
+        raise CheckpointError(
+            f"the header is not as autograph writes it, at byte {8 + self.at}: {what}",
+            fix="the file is damaged or made by another program: use an earlier save",
+        )
 
 
 def fault_of(entry: Entry, array: np.ndarray[Any, Any]) -> str:

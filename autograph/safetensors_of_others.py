@@ -1,27 +1,26 @@
 """Safetensors files of other programs: any spelling of the header that the format allows, and no checksums.
 
 Stricter than the format, so that there is one reading only: a name or a key twice, an unknown key, a hole, a tensor over
-another, a number that is not plain and whole, and bytes that belong to no tensor are refused. Only two levels of JSON are
-known, so nothing nests; everything is checked against the file's size before anything is allocated.
+another, a number that is not plain and whole, and bytes that belong to no tensor are refused. Everything is checked
+against the file's size before an array is allocated.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from math import prod
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from autograph.errors import CheckpointError
-from autograph.safetensors_format import CODES, NAME_LIMIT, RANK_LIMIT, Entry, Scanner
+from autograph.safetensors_format import CODES, NAME_LIMIT, NUMBER_LIMIT, RANK_LIMIT, Entry
 from autograph.tensor_type import DTYPES
 
 __all__ = ["parse_others", "widened"]
 
-_BLANK = re.compile(rb"[ \t\n\r]*")
 _STORED = {code: DTYPES[name] for name, code in CODES.items()} | {"BF16": DTYPES["uint16"]}
+_KEYS = {"dtype", "shape", "data_offsets"}
 
 
 class _Placed(NamedTuple):
@@ -34,7 +33,13 @@ class _Placed(NamedTuple):
 def parse_others(header: bytes, size: int) -> tuple[list[Entry], set[str]]:
     """The tensors of a file of `size` bytes in the order of their data, and the names of those of bfloat16, whose entries
     are of uint16. Everything but the data is checked. Raises CheckpointError."""
-    placed = sorted(_Header(header).tensors())
+    try:
+        placed = sorted(_tensors(header))
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, brackets without end, or refused below
+        raise CheckpointError(
+            f"the header is not that of a safetensors file: {str(error)[:200]}",
+            fix="the file is damaged or made by another program: use an earlier save",
+        ) from None
     end = 0
     for start, stop, entry, _ in placed:
         if start != end:
@@ -53,109 +58,54 @@ def widened(bits: np.ndarray[tuple[int, ...], np.dtype[np.uint16]]) -> np.ndarra
     return wide.view(np.float32)
 
 
-class _Header(Scanner):
-    """A header in any spelling."""
+def _tensors(header: bytes) -> list[_Placed]:
+    """Every tensor, in the order of the header. Raises ValueError."""
+    found = json.loads(
+        header.decode(), object_pairs_hook=_once, parse_int=_plain, parse_float=_unknown, parse_constant=_unknown
+    )
+    if not isinstance(found, dict):
+        raise ValueError("an object was expected")
+    notes = found.pop("__metadata__", {})
+    if not isinstance(notes, dict) or not all(isinstance(text, str) for text in notes.values()):
+        raise ValueError("the metadata have to be texts by name")
+    "".join([*notes, *notes.values()]).encode()  # raises where half of a pair stands alone
+    return [_tensor(name, row) for name, row in found.items()]
 
-    whose = "that of a safetensors file"
 
-    def tensors(self) -> list[_Placed]:
-        """Every tensor, in the order of the header."""
-        found: list[_Placed] = []
-        names: set[str] = set()
-        for name in self.pairs():
-            if name in names or len(name) > NAME_LIMIT:
-                self.fail(f"{name[:NAME_LIMIT]!r} comes twice, or is too long a name")
-            names.add(name)
-            if name != "__metadata__":
-                found.append(self.tensor(name))
-                continue
-            for _ in self.pairs():
-                self.string()
-        self.blank()
-        if self.at != len(self.text):
-            self.fail("nothing was expected here")
-        return found
+def _tensor(name: str, row: Any) -> _Placed:
+    if len(name.encode()) > NAME_LIMIT:
+        raise ValueError(f"{name[:40]!r}… is too long a name")
+    if not isinstance(row, dict) or row.keys() != _KEYS:
+        raise ValueError(f"{name!r} needs a dtype, a shape and data_offsets, and nothing else")
+    code, shape, offsets = row["dtype"], row["shape"], row["data_offsets"]
+    dtype = _STORED.get(code) if isinstance(code, str) else None
+    if dtype is None:
+        raise ValueError(f"{name!r} is of dtype {str(code)[:40]!r}, which NumPy does not have")
+    for numbers in (shape, offsets):
+        if not isinstance(numbers, list) or len(numbers) > RANK_LIMIT or {*map(type, numbers)} - {int}:
+            raise ValueError(f"the shape and the data_offsets of {name!r} have to be lists of up to {RANK_LIMIT} whole numbers")
+    size = prod(shape) * dtype.itemsize
+    if prod([n or 1 for n in shape]) * dtype.itemsize > NUMBER_LIMIT:
+        raise ValueError(f"the shape of {name!r} is too large")
+    if len(offsets) != 2 or offsets[1] - offsets[0] != size:
+        raise ValueError(f"{name!r} stands at {offsets}, and has {size} bytes")
+    return _Placed(offsets[0], offsets[1], Entry(name, dtype, tuple(shape), size, b""), code == "BF16")
 
-    def pairs(self) -> Iterator[str]:
-        """The keys of an object, each when its value comes next."""
-        self.token(b"{")
-        if not self.sees(b"}"):
-            while True:
-                key = self.string()
-                self.token(b":")
-                yield key
-                if not self.sees(b","):
-                    self.token(b"}")
-                    return
 
-    def tensor(self, name: str) -> _Placed:
-        code, shape, offsets = None, None, None
-        for key in self.pairs():
-            if key == "dtype" and code is None:
-                code = self.string()
-            elif key == "shape" and shape is None:
-                shape = self.numbers()
-            elif key == "data_offsets" and offsets is None:
-                offsets = self.numbers()
-            else:
-                self.fail(f"{name!r} has {key[:40]!r}, which is unknown or comes twice")
-        if code is None or shape is None or offsets is None or len(offsets) != 2:
-            self.fail(f"{name!r} needs a dtype, a shape, and data_offsets of two numbers")
-        dtype = _STORED.get(code)
-        if dtype is None:
-            self.fail(f"{name!r} is of dtype {code[:40]!r}, which NumPy does not have")
-        size = self.bytes_of(name, shape, dtype.itemsize)
-        if offsets[1] - offsets[0] != size:
-            self.fail(f"{name!r} stands at {offsets[0]} to {offsets[1]}, and has {size} bytes")
-        return _Placed(*offsets, Entry(name, dtype, shape, size, b""), code == "BF16")
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys all differ."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name or a key comes twice")
+    return found
 
-    def numbers(self) -> tuple[int, ...]:
-        self.token(b"[")
-        found: list[int] = []
-        if self.sees(b"]"):
-            return ()
-        while True:
-            self.blank()
-            found.append(self.number())
-            if len(found) > RANK_LIMIT:
-                self.fail(f"more than {RANK_LIMIT} numbers")
-            if not self.sees(b","):
-                self.token(b"]")
-                return tuple(found)
 
-    def string(self) -> str:
-        self.token(b'"')
-        start = self.at - 1
-        end = self.text.find(b'"', self.at)
-        while end >= 0 and self._escaped(end):
-            end = self.text.find(b'"', end + 1)
-        if end < 0:
-            self.fail("a string that ends was expected")
-        try:
-            text = self.text[start : end + 1].decode()
-            found: str = json.loads(text)
-            found.encode()
-        except ValueError:  # of any kind: no UTF-8, a control character, an escape that is none, half of a pair
-            self.fail("a string was expected")
-        self.at = end + 1
-        return found
+def _plain(digits: str) -> int:
+    """A whole number of 0 to 2**53."""
+    if len(digits) > 16 or digits[0] == "-" or int(digits) > NUMBER_LIMIT:
+        raise ValueError("a whole number of 0 to 2**53 was expected")
+    return int(digits)
 
-    def _escaped(self, at: int) -> bool:
-        """Whether an odd number of backslashes stands before this place."""
-        before = at
-        while self.text[before - 1 : before] == b"\\":
-            before -= 1
-        return bool((at - before) % 2)
 
-    def token(self, token: bytes) -> None:
-        self.blank()
-        self.expect(token)
-
-    def sees(self, token: bytes) -> bool:
-        self.blank()
-        return self.skip(token)
-
-    def blank(self) -> None:
-        found = _BLANK.match(self.text, self.at)
-        assert found is not None
-        self.at = found.end()
+def _unknown(text: str) -> NoReturn:
+    raise ValueError(f"{text[:40]} is no whole number")

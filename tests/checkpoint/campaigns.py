@@ -49,7 +49,7 @@ class _Odd(Exception):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs) and any(not isinstance(value, str) or key == "dtype" for key, value in pairs):
+    if len({key for key, _ in pairs}) != len(pairs):
         raise _Odd
     return dict(pairs)
 

@@ -141,7 +141,7 @@ def test_a_way_down_is_that_of_optax(ours: o.Optimizer, make: Callable[[Any], An
         (StaleAdagrad(lr=0.01), plain.adagrad, {}),
         (PolyakSGD(lr=0.01), plain.schedule_free_sgd, {}),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", None) or repr(value),
 )
 def test_swapped_betas_a_moved_epsilon_and_a_stale_slot_lead_another_way(
     mutant: o.Optimizer, reference: plain.Rule, numbers: dict[str, Any]
