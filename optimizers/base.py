@@ -106,6 +106,8 @@ In the last three a parameter is a variable or a pattern of names, as in `multip
     fillers: ClassVar[Mapping[str, tuple[int, ...] | None]] = {}
     # The names of those that are the rule's, and not common to all.
     _own: ClassVar[frozenset[str]] = frozenset()
+    # Whether it reads the loss itself, and so cannot step by gradients alone.
+    _needs_loss: ClassVar[bool] = False
     # Whether the rule draws random numbers of its own.
     _draws: ClassVar[bool] = False
     # The shape of the parameter in a printed formula.

@@ -68,7 +68,8 @@ class Partition(Composed):
         if not moving:
             raise ArgumentError("partition: every parameter is frozen", why="there is nothing to step",
                                 fix="give a group or a default optimizer")  # fmt: skip
-        if not isinstance(loss, Tensor):
+        whole = isinstance(loss, Tensor)
+        if not whole:
             loss = arguments.listed(loss, "the loss", "a tensor, or a gradient for each parameter")
             if len(loss) != len(params):
                 read_gradients(loss, params)  # raises
@@ -77,7 +78,8 @@ class Partition(Composed):
         gradient = dict(zip(moving, read_gradients(loss, moving), strict=True))
         updates = Updates()
         for one, group in found.items():
-            updates += one.get_updates(group, constraints, [gradient[p] for p in group])
+            needed = whole and getattr(one, "_needs_loss", False)
+            updates += one.get_updates(group, constraints, loss if needed else [gradient[p] for p in group])
         return updates
 
     def _numbers(self) -> dict[str, Any]:
@@ -110,7 +112,8 @@ def partition(groups: Any, default: Any = None) -> Partition:
              of these the first that matches stands
     default  the optimizer of all others
 
-    The gradients are taken together; each optimizer clips by the norm of its own group. Raises ArgumentError, when
+    The gradients are taken together; each optimizer clips by the norm of its own group, and one that reads the loss itself
+    (`Sophia`, `LBFGS`) sees it as a function of its group alone. Raises ArgumentError, when
     updates are made, for a group without parameters and for a parameter without a group; ArgumentTypeError for what is
     no optimizer.
     """

@@ -42,6 +42,11 @@ class Composed(Saved):
     def _updates(self, loss: Any, params: list[Variable], constraints: Mapping[Any, Any]) -> Updates:
         raise NotImplementedError
 
+    @property
+    def _needs_loss(self) -> bool:
+        """Whether an optimizer inside reads the loss itself."""
+        return any(getattr(one, "_needs_loss", False) for one in self.optimizers)
+
     # what there is of the optimizer inside ----------------------------------------------------------------------------
 
     def _only(self, name: str) -> Any:

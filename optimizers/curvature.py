@@ -66,7 +66,7 @@ class Sophia(Decoupled):
     decoupled = coupling()
     every = Count(10)
     probe = Choice("normal", "rademacher")
-    _draws = True
+    _needs_loss = _draws = True
     _products: Mapping[Variable, Tensor] = {}
 
     def _prepare(self, loss: Any, params: Sequence[Variable], found: Sequence[Tensor]) -> None:

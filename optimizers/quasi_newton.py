@@ -61,6 +61,7 @@ class LBFGS(Optimizer):
     trials = Count(20)
     c_1 = Hyper(1e-4, "c₁", least=0, below=0.5)
     c_2 = Hyper(0.9, "c₂", least=0.5, below=1)
+    _needs_loss = True
     # What would change the gradient or the step without the loss:
     centralize = clip_adaptive = clipnorm = clipnorm_per_param = clipvalue = noise = noise_decay = seed = None
     weight_decay = decoupled = no_decay = multipliers = constraints = None

@@ -58,6 +58,20 @@ def test_each_group_moves_as_by_its_own_optimizer() -> None:
     assert (fast.iterations.get_value(), slow.iterations.get_value()) == (4, 4)
 
 
+@pytest.mark.parametrize("make", [lambda: o.Sophia(0.1, seed=3), o.LBFGS])
+def test_an_optimizer_that_reads_the_loss_steps_its_group(make: Callable[[], Optimizer]) -> None:
+    w, b = two()
+    x, c = two()
+    inner = o.partition({"*/bias": make()}, SGD(0.1))
+    whole = o.partition({}, inner).get_updates(loss_of(w, b), [w, b])
+    apart = SGD(0.1).get_updates(loss_of(x, c), [x]) + make().get_updates(loss_of(x, c), [c])
+    for _ in range(4):
+        tick(whole)
+        tick(apart)
+    assert w.get_value().tobytes() == x.get_value().tobytes()
+    assert b.get_value().tobytes() == c.get_value().tobytes() != np.array([1.0, -2.0]).tobytes()
+
+
 def test_a_variable_goes_before_patterns_none_freezes_and_one_optimizer_may_have_two_groups() -> None:
     w, b = two()
     free = variable([1.0], "float64", name="free")

@@ -187,7 +187,7 @@ def with_constraint(**kwargs: Any) -> Any:
     [
         (lambda loss, w: o.LBFGS().get_updates([loss], [w]), ag.ArgumentTypeError, "gradients in place of the loss"),
         (lambda loss, w: o.accumulate(o.LBFGS(), 2).get_updates(loss, [w]), ag.ArgumentTypeError, "in place of the loss"),
-        (lambda loss, w: o.partition({}, o.LBFGS()).get_updates(loss, [w]), ag.ArgumentTypeError, "in place of the loss"),
+        (lambda loss, w: o.partition({}, o.LBFGS()).get_updates([w * 2], [w]), ag.ArgumentTypeError, "in place of the loss"),
         (lambda loss, w: o.static_scale(o.LBFGS(), 2.0).get_updates(loss, [w]), ag.ArgumentTypeError, "in place of the loss"),
         (lambda loss, w: o.LBFGS().get_updates([w], {w: o.non_neg()}, loss), ag.ArgumentError, "'w' has a constraint"),
         (lambda loss, w: o.LBFGS().get_updates(ag.square(w), [w]), ag.ShapeError, "one number"),
