@@ -111,6 +111,7 @@ def seconds(statement: str) -> float:
     return float(result.stdout)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("statement", BUDGETS)
 def test_importing_costs_little_beyond_numpy(statement: str) -> None:
     best = float("inf")

@@ -17,7 +17,7 @@ from optimizers import SGD, Adam, SparseAdam
 from tests.executors.faults import Shots, embedding, is_free, network, values
 from tests.function.programs import count
 
-pytestmark = pytest.mark.untraced
+pytestmark = pytest.mark.alone
 
 
 def needs_timers(test: Any) -> Any:

@@ -180,7 +180,7 @@ def test_functions_that_share_registers_open_in_another_process() -> None:
 def test_a_long_chain_that_two_functions_share_is_copied_without_recursion(twin_of: Any) -> None:
     w = ag.variable(np.array([0.5, -0.25]), name="w")
     y = w
-    for _ in range(3000):
+    for _ in range(1000):
         y = y + 1e-4 * ag.tanh(y)
     one, other = twin_of([ag.function([], y), ag.function([], None, [(w, y)])])
     before = one()

@@ -180,16 +180,17 @@ def test_a_summary_is_one_line_with_the_users_line() -> None:
     assert "= 2 " in summary(constant(2.0))
 
 
+@pytest.mark.alone
 def test_a_graph_of_100_000_ops_is_shown_in_no_time_and_without_recursion() -> None:
     x: Tensor = X
     for _ in range(100_000):
         x = cast(cast(x, "float64"), "float32")
-    start = time.perf_counter()
+    start = time.process_time()
     assert formula(tanh(x)) == "tanh(x)"
     assert listing(x, limit=5).splitlines()[0] == "… 199,996 more"
     assert dot(x, limit=5).count("->") == 5
     assert summary(x)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
