@@ -13,7 +13,7 @@ import numpy as np
 from autograph.arguments import whole
 from autograph.errors import DTypeError, NoGradientRuleError, ShapeError
 from autograph.gradients import gradients
-from autograph.graph.graph import ancestors, descendants, evaluate, substitute
+from autograph.graph.graph import ancestors, descendants, evaluate, mapped, substitute
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor, node
 from autograph.ops.reduction import reduce_sum
@@ -38,13 +38,12 @@ class Body(NamedTuple):
 
 def with_bodies(roots: Sequence[Tensor], change: Callable[[Body], Body]) -> list[Tensor]:
     """`roots`, each graph that an op of theirs holds replaced by what `change` makes of it."""
-    done: dict[Tensor, Tensor] = {}
-    for tensor in ancestors(roots):
-        inputs = tuple([done[source] for source in tensor.inputs])
-        params = changed(tensor, change)
-        same = inputs == tensor.inputs and params is tensor.params
-        done[tensor] = tensor if same else node(tensor, inputs, params, tensor.type)
-    return [done[root] for root in roots]
+    return mapped(roots, lambda tensor: with_params(tensor, changed(tensor, change)))
+
+
+def with_params(tensor: Tensor, params: dict[str, Any]) -> Tensor:
+    """`tensor` with params that equal its own; itself where they are its own."""
+    return tensor if params is tensor.params else node(tensor, tensor.inputs, params, tensor.type)
 
 
 def changed(tensor: Tensor, change: Callable[[Body], Body]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter, is_
 from typing import Any
 
-from autograph.graph.tensor import Tensor, rebuilt
+from autograph.graph.tensor import Tensor, node, rebuilt
 
 
 def ancestors(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Tensor]:
@@ -14,20 +15,15 @@ def ancestors(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Te
     Tensors in `stop` are listed but not looked behind. Tensors are numbered as they are made, and an input is made
     before its consumer, so the order of the numbers is a topological one.
     """
-    blocked = set(stop)
-    seen: set[Tensor] = set()
-    todo = list(outputs)
+    seen, blocked = set(outputs), set(stop)
+    todo = list(seen - blocked)
     while todo:
-        tensor = todo.pop()
-        if tensor not in seen:
-            seen.add(tensor)
-            if tensor not in blocked:
-                todo.extend(tensor.inputs)
-    return sorted(seen, key=_number)
-
-
-def _number(tensor: Tensor) -> int:
-    return tensor.number
+        for source in todo.pop().inputs:
+            if source not in seen:
+                seen.add(source)
+                if source not in blocked:
+                    todo.append(source)
+    return sorted(seen, key=attrgetter("number"))
 
 
 def descendants(sources: Iterable[Tensor], order: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> set[Tensor]:
@@ -51,6 +47,25 @@ def consumers(order: Iterable[Tensor]) -> dict[Tensor, list[Tensor]]:
     return readers
 
 
+def mapped(roots: Iterable[Tensor], change: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """`roots` as they are when `change` has replaced every tensor they are computed from, inputs first."""
+    roots = list(roots)
+    done: dict[Tensor, Tensor] = {}
+    for tensor in ancestors(roots):
+        done[tensor] = change(on(tensor, tuple([done[source] for source in tensor.inputs])))
+    return [done[root] for root in roots]
+
+
+def on(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """`tensor` on inputs that equal its own; itself where they are its own."""
+    return tensor if same(inputs, tensor.inputs) else node(tensor, inputs, tensor.params, tensor.type)
+
+
+def same(some: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
+    """Whether these are the same tensors, each in its place."""
+    return all(map(is_, some, others))
+
+
 def substitute(outputs: Iterable[Tensor], replacements: Mapping[Any, Tensor]) -> list[Tensor]:
     """`outputs` as they would be, had each key of `replacements` been its value. What does not change is shared."""
     outputs = list(outputs)
@@ -58,7 +73,7 @@ def substitute(outputs: Iterable[Tensor], replacements: Mapping[Any, Tensor]) ->
     for tensor in ancestors(outputs, stop=replacements):
         if tensor not in done:
             inputs = tuple([done[source] for source in tensor.inputs])
-            done[tensor] = tensor if inputs == tensor.inputs else rebuilt(tensor, inputs)
+            done[tensor] = tensor if same(inputs, tensor.inputs) else rebuilt(tensor, inputs)
     return [done[tensor] for tensor in outputs]
 
 

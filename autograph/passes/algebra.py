@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autograph.graph.graph import ancestors
+from autograph.graph.graph import ancestors, mapped, on
 from autograph.graph.op import Kind, op_named
-from autograph.graph.tensor import Constant, Tensor, apply, node
+from autograph.graph.tensor import Constant, Tensor, apply
 from autograph.ops.elementwise import divide, multiply, negative
 from autograph.passes.bounds import bounds, is_finite, never_nan
 from autograph.passes.constants import folded
@@ -201,17 +201,18 @@ def condition_known(tensor: Tensor) -> Tensor | None:
 
 def stretch_late(roots: Sequence[Tensor]) -> list[Tensor]:
     """An elementwise op stretches its operands itself: a broadcast before one that has another of the full shape goes."""
-    done: dict[Tensor, Tensor] = {}
-    for tensor in ancestors(roots):
-        inputs = [done[source] for source in tensor.inputs]
-        if tensor.op.kind is Kind.ELEMENTWISE and len(inputs) > 1 and tensor.type.is_static:
-            for i, x in enumerate(inputs):
-                small = x.inputs[0] if x.op.name in ("broadcast_to", "broadcast_like") else None
-                if small is not None and any(o.shape == tensor.shape for k, o in enumerate(inputs) if k != i):
-                    inputs[i] = small
-        same = tuple(inputs) == tensor.inputs
-        done[tensor] = tensor if same else node(tensor, tuple(inputs), tensor.params, tensor.type)
-    return [done[root] for root in roots]
+    return mapped(roots, _stretching)
+
+
+def _stretching(tensor: Tensor) -> Tensor:
+    if tensor.op.kind is not Kind.ELEMENTWISE or len(tensor.inputs) < 2 or not tensor.type.is_static:
+        return tensor
+    inputs = list(tensor.inputs)
+    for i, x in enumerate(inputs):
+        small = x.inputs[0] if x.op.name in ("broadcast_to", "broadcast_like") else None
+        if small is not None and any(o.shape == tensor.shape for k, o in enumerate(inputs) if k != i):
+            inputs[i] = small
+    return on(tensor, tuple(inputs))
 
 
 _MASKED = {"mul_no_nan": 1, "times_cotangent": 0}  # from which factor on they must be finite for the mask to go
@@ -227,12 +228,10 @@ def drop_masks(roots: Sequence[Tensor]) -> list[Tensor]:
     done: dict[Tensor, Tensor] = {}
     for tensor in order:
         inputs = tuple([done[source] for source in tensor.inputs])
-        result = tensor if inputs == tensor.inputs else node(tensor, inputs, tensor.params, tensor.type)
         asked = tensor.inputs[_MASKED[tensor.op.name] :] if tensor.op.name in _MASKED and tensor.type.is_float else ()
         largest = float(np.finfo(tensor.dtype).max) / 4 if asked else 0.0
-        if asked and all(x in sure and is_finite(proved[x], largest) for x in asked):
-            result = _plain_product(tensor, inputs)
-        done[tensor] = result
+        plain = asked and all(x in sure and is_finite(proved[x], largest) for x in asked)
+        done[tensor] = _plain_product(tensor, inputs) if plain else on(tensor, inputs)
     return [done[root] for root in roots]
 
 

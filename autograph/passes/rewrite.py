@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from autograph.graph.graph import ancestors
-from autograph.graph.op import Kind
-from autograph.graph.tensor import Constant, Placeholder, Tensor, node, rebuilt
+from autograph.graph.graph import ancestors, on, same
+from autograph.graph.tensor import Constant, Placeholder, Tensor, rebuilt
 from autograph.origin import credit
 from autograph.tensor_type import TensorType, as_dtype
 
@@ -91,34 +90,36 @@ _ROUNDS = 4  # over the graph: what a rule makes may fit another rule below its 
 def rewritten(roots: Sequence[Tensor], rules: Sequence[Rules]) -> list[Tensor]:
     """`roots` with every rule applied wherever it fits, inputs before consumers, until none fits or rounds run out."""
     roots = list(roots)
+    settled: set[Tensor] = set()
     for _ in range(_ROUNDS):
-        roots, changed = _one_round(roots, rules)
+        roots, changed = _one_round(roots, rules, settled)
         if not changed:
             break
     return roots
 
 
-def _one_round(roots: list[Tensor], rules: Sequence[Rules]) -> tuple[list[Tensor], bool]:
+def _one_round(roots: list[Tensor], rules: Sequence[Rules], settled: set[Tensor]) -> tuple[list[Tensor], bool]:
     done: dict[Tensor, Tensor] = {}
     changed = False
     for tensor in ancestors(roots):
-        if tensor.op.kind is Kind.LEAF:
-            done[tensor] = tensor
-            continue
         inputs = tuple([done[source] for source in tensor.inputs])
         result = tensor
-        if inputs != tensor.inputs:
-            same = all(a.type == b.type for a, b in zip(inputs, tensor.inputs, strict=True))
-            result = node(tensor, inputs, tensor.params, tensor.type) if same else rebuilt(tensor, inputs)
-        done[tensor] = _settled(result, rules)
+        if not same(inputs, tensor.inputs):
+            alike = all(a.type == b.type for a, b in zip(inputs, tensor.inputs, strict=True))
+            result = on(tensor, inputs) if alike else rebuilt(tensor, inputs)
+        done[tensor] = _settled(result, rules, settled)
         changed = changed or done[tensor] is not result
     return [done[root] for root in roots], changed
 
 
-def _settled(tensor: Tensor, rules: Sequence[Rules]) -> Tensor:
+def _settled(tensor: Tensor, rules: Sequence[Rules], settled: set[Tensor]) -> Tensor:
+    """What the rules make of the tensor; `settled` gets those that none of them fits, so that each is asked about once."""
     for _ in range(8):  # each replacement is simpler than what it replaces; the bound guards against a rule that is not
+        if tensor in settled:
+            break
         changed = _once(tensor, rules)
         if changed is None:
+            settled.add(tensor)
             break
         tensor = changed
     return tensor
@@ -126,18 +127,13 @@ def _settled(tensor: Tensor, rules: Sequence[Rules]) -> Tensor:
 
 def _once(tensor: Tensor, rules: Sequence[Rules]) -> Tensor | None:
     """What the first rule that fits makes of the tensor."""
-    name = tensor.op.name
-    read: set[str] | None = None
-    for book in rules:
-        for needed, rewrite in book.by_op.get(name, ()):
-            if needed:
-                if read is None:
-                    read = {source.op.name for source in tensor.inputs}
-                if not needed <= read:
-                    continue
-            with credit(tensor.origin):
-                result = rewrite(tensor)
-            if result is not None and result is not tensor:
-                if result.dtype is tensor.dtype and result.shape == tensor.shape:
-                    return result
+    filed = [pair for book in rules for pair in book.by_op.get(tensor.op.name, ())]
+    if not filed:
+        return None
+    read = {source.op.name for source in tensor.inputs}
+    with credit(tensor.origin):
+        for needed, rewrite in filed:
+            result = rewrite(tensor) if needed <= read else None
+            if result is not None and result is not tensor and result.dtype is tensor.dtype and result.shape == tensor.shape:
+                return result
     return None

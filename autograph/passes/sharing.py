@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograph.graph.graph import ancestors
+from autograph.graph.graph import mapped
 from autograph.graph.op import Kind
-from autograph.graph.tensor import Constant, Tensor, node
+from autograph.graph.tensor import Constant, Tensor
 
 _SMALL = 1024  # bytes; larger constants are compared by identity
+_ALONE = (Kind.LEAF, Kind.CONTROL)
 
 
 def share_common(roots: Sequence[Tensor]) -> list[Tensor]:
@@ -17,20 +18,15 @@ def share_common(roots: Sequence[Tensor]) -> list[Tensor]:
 
     Random ops are pure functions of their counter, so they share too; what holds a graph does not.
     """
-    done: dict[Tensor, Tensor] = {}
     known: dict[Any, Tensor] = {}
-    for tensor in ancestors(roots):
-        inputs = tuple([done[source] for source in tensor.inputs])
-        result = tensor if inputs == tensor.inputs else node(tensor, inputs, tensor.params, tensor.type)
-        key = _key(result)
-        done[tensor] = result if key is None else known.setdefault(key, result)
-    return [done[root] for root in roots]
+    return mapped(roots, lambda tensor: known.setdefault(_key(tensor), tensor))
 
 
 def _key(tensor: Tensor) -> Any:
+    """What tensors of one value have in common; a tensor that is shared with no other itself."""
     if isinstance(tensor, Constant):
         value = tensor.value
-        return ("constant", tensor.type, value.tobytes()) if value.nbytes <= _SMALL else None
-    if tensor.op.kind in (Kind.LEAF, Kind.CONTROL):
-        return None
-    return tensor.op, tensor.inputs, tuple(sorted(tensor.params.items()))
+        return (*tensor.type, value.tobytes()) if value.nbytes <= _SMALL else tensor
+    if tensor.op.kind in _ALONE:
+        return tensor
+    return (tensor.op, tensor.inputs, *sorted(tensor.params.items()))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from autograph.control import Body, changed
+from autograph.control import Body, changed, with_params
 from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
-from autograph.graph.graph import ancestors
-from autograph.graph.tensor import Placeholder, Tensor, Variable, node, rebuilt, told
+from autograph.graph.graph import ancestors, same
+from autograph.graph.tensor import Placeholder, Tensor, Variable, rebuilt, told
 from autograph.graph.update import Update, check_type
 from autograph.origin import credit
 from autograph.passes.constants import folded
@@ -76,17 +76,16 @@ def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     if not inputs:
         return tensor
     static = all(source.type.is_static for source in inputs)
-    params = changed(tensor, lambda body: _lowered_body(body, inputs)) if static else tensor.params
-    if params is not tensor.params:
-        tensor = node(tensor, tensor.inputs, params, tensor.type)
+    if static:
+        tensor = with_params(tensor, changed(tensor, lambda body: _lowered_body(body, inputs)))
     try:
         if tensor.op.specialize is not None and static:
             with credit(tensor.origin):
                 special = tensor.op.specialize(inputs, tensor.params)
             if special is not None:
                 return cast(Tensor, special)
-        same = inputs == tensor.inputs and tensor.type.is_static
-        result = tensor if same else rebuilt(tensor, inputs)
+        kept = tensor.type.is_static and same(inputs, tensor.inputs)
+        result = tensor if kept else rebuilt(tensor, inputs)
     except AutographError as error:
         if error.after:  # of a graph inside, and told with the place there
             raise
