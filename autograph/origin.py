@@ -18,7 +18,7 @@ _INSIDE = (
     os.path.dirname(os.path.abspath(numpy.__file__)) + os.sep,
 )  # fmt: skip
 _PACKAGES = ("autograph", "optimizers")
-_inside: dict[CodeType, bool] = {}
+_known: dict[int, tuple[bool, CodeType]] = {}  # whether code is ours, by its id: its hash is slow
 
 
 @functools.lru_cache(maxsize=4096)
@@ -78,6 +78,7 @@ class credit:
 
 
 UNKNOWN = Origin(None, 0, "an unknown place")
+_latest = [UNKNOWN]  # most places make several tensors in a row
 
 
 def here() -> Origin:
@@ -87,14 +88,23 @@ def here() -> Origin:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        inside = _inside.get(code)
-        if inside is None:
-            package = str(frame.f_globals.get("__name__")).partition(".")[0]  # of code that dataclasses write, too
-            inside = _inside[code] = code.co_filename.startswith(_INSIDE) or package in _PACKAGES
-        if not inside:
-            return Origin(code, frame.f_lasti)
+        known = _known.get(id(code)) or _learnt(code, frame)
+        if not known[0]:
+            break
         frame = frame.f_back
-    return UNKNOWN
+    else:
+        return UNKNOWN
+    latest = _latest[0]
+    if latest.code is not code or latest.instruction != frame.f_lasti:
+        latest = _latest[0] = Origin(code, frame.f_lasti)
+    return latest
+
+
+def _learnt(code: CodeType, frame: FrameType) -> tuple[bool, CodeType]:
+    """Whether the code of a frame is autograph's own or NumPy's, kept with the code, so that its id stays its own."""
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]  # of code that dataclasses write, too
+    known = _known[id(code)] = code.co_filename.startswith(_INSIDE) or package in _PACKAGES, code
+    return known
 
 
 def warn_user(message: str) -> None:

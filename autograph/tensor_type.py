@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
@@ -67,6 +68,8 @@ def as_dtype(dtype: npt.DTypeLike | None) -> DType:
         return DTYPES[floatx()]
     if isinstance(dtype, str) and dtype in DTYPES:
         return DTYPES[dtype]
+    if isinstance(dtype, np.dtype) and dtype in CANONICAL:
+        return CANONICAL[dtype]
     try:
         found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
     except (TypeError, ValueError):
@@ -109,17 +112,23 @@ def result_dtype(types: Sequence[TensorType]) -> DType:
                 break
         else:
             return first.dtype
-    top = max(_KIND_ORDER[t.dtype.kind] for t in types)
-    peers = [t for t in types if _KIND_ORDER[t.dtype.kind] == top]
+    return _meeting(tuple([(t.dtype, t.weak, not t.shape) for t in types]), floatx())
+
+
+@functools.lru_cache(maxsize=4096)
+def _meeting(types: tuple[tuple[DType, bool, bool], ...], default: str) -> DType:
+    """As `result_dtype`, of (dtype, whether it is a literal, whether it has rank 0), with `default` as floatx."""
+    top = max(_KIND_ORDER[dtype.kind] for dtype, _, _ in types)
+    peers = [t for t in types if _KIND_ORDER[t[0].kind] == top]
     for strong in (
-        [t.dtype for t in peers if not t.weak and t.shape],
-        [t.dtype for t in peers if not t.weak],
-        [t.dtype for t in peers if t.shape],
+        [dtype for dtype, weak, single in peers if not weak and not single],
+        [dtype for dtype, weak, _ in peers if not weak],
+        [dtype for dtype, _, single in peers if not single],
     ):
         if strong:
             dtype = np.result_type(*strong)
-            return DTYPES[floatx()] if dtype.kind == "f" and top < 2 else CANONICAL[dtype]
-    return DTYPES[("bool", "int64", floatx())[top]]
+            return DTYPES[default] if dtype.kind == "f" and top < 2 else CANONICAL[dtype]
+    return DTYPES[("bool", "int64", default)[top]]
 
 
 def float_dtype(types: Sequence[TensorType]) -> DType:
@@ -133,10 +142,13 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
     Raises ShapeError naming the first pair of sizes that differ, from the right.
     """
-    first = shapes[0]
-    if all(shape == first for shape in shapes):
-        return first
-    rank = max(map(len, shapes))
+    widest = max(shapes, key=len)
+    for shape in shapes:
+        if shape and shape != widest:
+            break
+    else:
+        return widest
+    rank = len(widest)
     result: list[Size] = []
     for axis in range(-rank, 0):
         size: Size = 1

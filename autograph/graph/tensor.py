@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from itertools import count
+from math import copysign
 from types import BuiltinFunctionType, FunctionType, NoneType
 from typing import Any, NoReturn
 
@@ -52,6 +54,7 @@ class Tensor:
     number: int
     origin: Origin
     given_name: str | None
+    finite: bool | None = None  # what `stays_finite` has found
 
     def __init__(
         self, op: Op, inputs: tuple[Tensor, ...], params: dict[str, Any], type: TensorType, name: str | None = None,
@@ -216,7 +219,7 @@ class Constant(Tensor):
 
     def __init__(self, value: np.ndarray[Any, Any], weak: bool = False, origin: Origin | None = None) -> None:
         super().__init__(_CONSTANT, (), {}, TensorType(CANONICAL[value.dtype], value.shape, weak), None, origin)
-        value.flags.writeable = False
+        value.setflags(write=False)
         self.value = value
 
     def evaluate(self, xp: Any, arrays: list[Any]) -> Any:
@@ -282,13 +285,14 @@ def apply(op: Op, *operands: Any, **params: Any) -> Tensor:
     Raises what `infer` raises, with the op's name in front and each input's origin behind.
     """
     given: list[Any] = list(operands)
+    origin = here()
     try:
         given = [x if isinstance(x, Tensor) or x.__class__ in _NUMBERS else as_tensor(x) for x in operands]
-        wanted = op.operands([_NUMBERS[x.__class__] if x.__class__ in _NUMBERS else x.type for x in given])
+        wanted = op.operands([x.type if isinstance(x, Tensor) else _NUMBERS[x.__class__] for x in given])
         for i, dtype in enumerate(wanted):
             x = given[i]
             if not isinstance(x, Tensor):
-                given[i] = _number_constant(x, dtype)
+                given[i] = _number_constant(x, dtype, origin)
             elif dtype is not None and x.type.dtype is not dtype:
                 given[i] = cast_literal(x, dtype)
         inputs: tuple[Tensor, ...] = tuple(given)
@@ -301,7 +305,7 @@ def apply(op: Op, *operands: Any, **params: Any) -> Tensor:
     for x in inputs:
         if x.number <= cleared:
             check_current(inputs)
-    return Tensor(op, inputs, params, inferred)
+    return Tensor(op, inputs, params, inferred, None, origin)
 
 
 _NUMBERS: dict[type, TensorType] = {  # literals that need no array to be typed
@@ -309,16 +313,22 @@ _NUMBERS: dict[type, TensorType] = {  # literals that need no array to be typed
 }
 
 
-def _number_constant(number: bool | int | float, dtype: DType | None) -> Tensor:
+def _number_constant(number: bool | int | float, dtype: DType | None, origin: Origin) -> Tensor:
     """A Python number as a constant of `dtype`; a weak one of its own where None."""
     if dtype is None or (dtype.kind in "iu" and not isinstance(number, bool)):
         weak = as_tensor(number)
         return weak if dtype is None else cast_literal(weak, dtype)
     try:
-        with np.errstate(all="ignore"):
-            return Constant(np.array(number, dtype))
+        return Constant(_filled(number, dtype, copysign(1, number)), origin=origin)
     except OverflowError:
         raise ArgumentTypeError(f"{shown(number)} is beyond {dtype}", fix="write it as a float") from None
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _filled(number: bool | int | float, dtype: DType, sign: float) -> np.ndarray[Any, Any]:
+    """A number as an array of rank 0; of two zeros, which are equal, the one with that sign."""
+    with np.errstate(all="ignore"):
+        return np.array(number, dtype)
 
 
 def told(error: AutographError, name: str, operands: Iterable[Any], where: str = "", after: str = "") -> AutographError:

@@ -16,7 +16,9 @@ Vjp = Callable[..., tuple[Any, ...]]
 
 def elementwise_type(*types: TensorType) -> TensorType:
     """The operands' dtype, and their shapes broadcast together."""
-    return TensorType(types[0].dtype, broadcast_shapes(*[t.shape for t in types]))
+    first = types[0]
+    shape = broadcast_shapes(*[t.shape for t in types])
+    return first if shape == first.shape and not first.weak else TensorType(first.dtype, shape)
 
 
 def boolean_type(*types: TensorType) -> TensorType:

@@ -31,9 +31,9 @@ def stays_finite(tensor: Tensor) -> bool:
 
     Looked for back to the last contraction, each tensor once: what left the layer before as infinite is past help.
     """
-    if "_finite" not in tensor.__dict__:
+    if tensor.finite is None:
         _settle(tensor)
-    return bool(tensor.__dict__["_finite"])
+    return bool(tensor.finite)
 
 
 def _settle(tensor: Tensor) -> None:
@@ -41,11 +41,11 @@ def _settle(tensor: Tensor) -> None:
     todo = [tensor]
     while todo:
         current = todo[-1]
-        unknown = [x for x in current.inputs if "_finite" not in x.__dict__] if _depends(current) else []
-        if unknown and "_finite" not in current.__dict__:
+        unknown = [x for x in current.inputs if x.finite is None] if _depends(current) else []
+        if unknown and current.finite is None:
             todo.extend(unknown)
             continue
-        current.__dict__["_finite"] = _finite(current)
+        current.finite = _finite(current)
         todo.pop()
 
 
@@ -59,7 +59,7 @@ def _finite(tensor: Tensor) -> bool:
         return bool(np.isfinite(tensor.value).all())
     if tensor.op.kind not in _PASSING:
         return True
-    return _depends(tensor) and all(x.__dict__["_finite"] for x in tensor.inputs)
+    return _depends(tensor) and all(x.finite for x in tensor.inputs)
 
 
 def _is_harmless(op: Op, inputs: tuple[Tensor, ...]) -> bool:
