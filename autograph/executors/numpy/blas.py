@@ -33,11 +33,10 @@ def _blas() -> Any:
 def step_by_gemm(parts: list[Component], early: list[Step], kept: Iterable[Value], recorder: Recorder) -> list[Step]:
     """Give components of that form a direct call, take their products out of `early`; return `early` as it then is."""
     makers = {step.result: step for step in early if step.name == "dot"}
-    readers = count_readers(parts, early, kept)
-    for part in parts:
-        found = _descent(part, makers)
-        if found is not None and _blas() is not None and readers[found[1].result] == 1:
-            rate, product = found
+    descents = [(part, found) for part in parts if (found := _descent(part, makers)) is not None]
+    readers = count_readers(parts, early, kept) if descents and _blas() is not None else {}
+    for part, (rate, product) in descents:
+        if readers.get(product.result) == 1:
             mark = recorder.apart()
             recorder.node = product.node
             calls = _call(part.writes[0].home, rate, product, early, recorder)

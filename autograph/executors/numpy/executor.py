@@ -69,7 +69,7 @@ class Program:
         self.bodies: list[Program] = []
         order = ancestors(tick.roots)
         feeds = {p: recorder.leaf(p) for p in tick.inputs}
-        viewed = Counter(source for tensor in order for source in tensor.inputs if tensor.op.name in numpy_namespace.VIEWS)
+        viewed = Counter(source for tensor in order if tensor.op.name in numpy_namespace.VIEWS for source in tensor.inputs)
         found: dict[Tensor, Value] = {p: recorder.fed(p, leaf, viewed[p]) for p, leaf in feeds.items()}
         for tensor in order:
             if tensor in found:

@@ -7,6 +7,7 @@ arrays whose lives do not overlap share bytes of one arena, which all programs o
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -223,7 +224,7 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
 
 def _assign(early: list[Step], first: dict[Value, int], last: dict[Value, int]) -> Memory:
     memory = Memory()
-    free: list[tuple[int, int]] = []  # (offset, size), sorted by offset
+    gaps = _Gaps()
     leaving: dict[int, list[Value]] = {}
     for value, time in last.items():
         leaving.setdefault(time, []).append(value)
@@ -238,10 +239,10 @@ def _assign(early: list[Step], first: dict[Value, int], last: dict[Value, int]) 
                 given_away.add(heir)
                 memory.offsets[value] = memory.offsets[heir]
             else:
-                memory.offsets[value] = _take(free, memory, _rounded(value.nbytes))
+                memory.offsets[value] = gaps.take(_rounded(value.nbytes), memory)
         for value in leaving.get(time, ()):
             if value not in given_away:
-                _release(free, memory.offsets[value], _rounded(value.nbytes))
+                gaps.add(memory.offsets[value], _rounded(value.nbytes))
     return memory
 
 
@@ -268,26 +269,40 @@ def _dying_input(
     return None
 
 
-def _take(free: list[tuple[int, int]], memory: Memory, size: int) -> int:
-    fits = [(room, offset) for offset, room in free if room >= size]
-    if fits:
-        room, offset = min(fits)
-        free.remove((offset, room))
-        if room > size:
-            free.append((offset + size, room - size))
+class _Gaps:
+    """Free bytes of the arena, found by size and by where they begin and end."""
+
+    def __init__(self) -> None:
+        self.by_size: list[tuple[int, int]] = []  # (size, offset), sorted
+        self.starts: dict[int, int] = {}  # offset → size
+        self.ends: dict[int, int] = {}  # the offset behind → offset
+
+    def add(self, offset: int, size: int) -> None:
+        """Give bytes back, joined with free neighbours."""
+        if offset in self.ends:
+            before = self.ends[offset]
+            offset, size = before, self._without(before) + size
+        if offset + size in self.starts:
+            size += self._without(offset + size)
+        insort(self.by_size, (size, offset))
+        self.starts[offset] = size
+        self.ends[offset + size] = offset
+
+    def take(self, size: int, memory: Memory) -> int:
+        """The smallest gap that holds `size` bytes, or new ones at the end."""
+        at = bisect_left(self.by_size, (size, 0))
+        if at == len(self.by_size):
+            memory.size += size
+            return memory.size - size
+        _, offset = self.by_size[at]
+        rest = self._without(offset) - size
+        if rest:
+            self.add(offset + size, rest)
         return offset
-    offset = memory.size
-    memory.size += size
-    return offset
 
-
-def _release(free: list[tuple[int, int]], offset: int, size: int) -> None:
-    """Give bytes back, joined with free neighbours."""
-    for neighbour in list(free):
-        if neighbour[0] + neighbour[1] == offset:
-            free.remove(neighbour)
-            offset, size = neighbour[0], neighbour[1] + size
-        elif offset + size == neighbour[0]:
-            free.remove(neighbour)
-            size += neighbour[1]
-    free.append((offset, size))
+    def _without(self, offset: int) -> int:
+        """The size of the gap at `offset`, which is one no longer."""
+        size = self.starts.pop(offset)
+        del self.ends[offset + size]
+        del self.by_size[bisect_left(self.by_size, (size, offset))]
+        return size

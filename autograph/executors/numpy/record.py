@@ -18,7 +18,7 @@ from autograph.control import Body, changed
 from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value, stand_in
 from autograph.graph.op import REGISTRY, Kind
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable
-from autograph.tensor_type import CANONICAL, DTYPES, DType
+from autograph.tensor_type import CANONICAL, DTYPES, DType, broadcast_shapes
 
 FLOAT64, BOOL = DTYPES["float64"], DTYPES["bool"]
 _INLINE = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "negative": "-{}"}
@@ -121,19 +121,18 @@ class Recorder:
     # calls ------------------------------------------------------------------------------------------------------------
 
     def _ufunc(self, name: str, function: np.ufunc, *operands: Any) -> Value:
-        operands = tuple(self._known(x) for x in operands)
+        given = [self._known(x) for x in operands]
         if name in _INLINE or name in _BY_CALL:
-            if all(_is_scalar(x) for x in operands) and any(isinstance(x, Value) for x in operands):
-                return self._scalar(name, [self.scalar_of(x) for x in operands])
-        operands = tuple(self.array_of(x) for x in operands)
-        asked = tuple(_dtype_for_ufunc(x) for x in operands)
-        resolved = function.resolve_dtypes((*asked, *(None,) * function.nout))
+            if all(map(_is_scalar, given)) and any(isinstance(x, Value) for x in given):
+                return self._scalar(name, [self.scalar_of(x) for x in given])
+        given = [self.array_of(x) for x in given]
+        resolved = _resolved(function, tuple(map(_dtype_for_ufunc, given)))
         arguments = [
-            x if isinstance(x, Value) else self.constant(np.asarray(x, d)) for x, d in zip(operands, resolved, strict=False)
+            x if isinstance(x, Value) else self.constant(np.asarray(x, d)) for x, d in zip(given, resolved, strict=False)
         ]
         dtype = CANONICAL[resolved[-1]]
-        result = self.scratch(dtype, np.broadcast_shapes(*[a.shape for a in arguments]))
-        safe = all(a.dtype == d for a, d in zip(arguments, resolved, strict=False)) and not (
+        result = self.scratch(dtype, cast(tuple[int, ...], broadcast_shapes(*[a.shape for a in arguments])))
+        safe = all([a.dtype == d for a, d in zip(arguments, resolved, strict=False)]) and not (
             name in _RAISES and dtype.kind in "iu"
         )
         self.steps.append(Step(name, function, arguments, result, self.node, into=True, safe=safe))
@@ -329,7 +328,7 @@ class Recorder:
         self.node = tensor
         mark = len(self.steps)
         ours = REGISTRY.get(tensor.op.name) is tensor.op  # a user's own eval meets arrays alone
-        static = tensor.type.is_static and all(None not in x.shape for x in inputs)
+        static = tensor.type.is_static and all([None not in x.shape for x in inputs])
         if ours and static and tensor.op.kind is not Kind.CONTROL:
             try:
                 self.recording = True
@@ -358,6 +357,12 @@ class Recorder:
         arguments = [self.array_of(x) for x in inputs]
         self.steps.append(Step(tensor.op.name, function, arguments, result, tensor))
         return result
+
+
+@functools.lru_cache(maxsize=1024)
+def _resolved(function: np.ufunc, asked: tuple[Any, ...]) -> tuple[DType, ...]:
+    """The dtypes in which a ufunc takes its operands and gives its results."""
+    return function.resolve_dtypes((*asked, *(None,) * function.nout))
 
 
 def _is_scalar(x: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -28,7 +29,7 @@ class Place(Enum):
     SCALAR = "scalar"  # a Python float made by a step of each call
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Value:
     """An array of a program. A view has a `source`; where that is fixed, the view is made once and costs nothing."""
 
@@ -58,7 +59,7 @@ class Value:
 
     @property
     def nbytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def __repr__(self) -> str:
         return f"<{self.root.place.value} {self.dtype}{list(self.shape)} #{self.number}>"
@@ -102,7 +103,7 @@ Guard = tuple[Value, ...]  # truth values that must all hold
 ALWAYS: Guard = ()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Step:
     """One line of the program.
 
@@ -112,6 +113,7 @@ class Step:
     template   a scalar's arithmetic as text over `{}`, instead of a call
     safe       raise-free for data of any content: it may run in the commit
     guard      conditions without which nobody reads the result: it runs where they all hold
+    reads      the values among the arguments, those inside tuples and lists too
     """
 
     name: str
@@ -124,14 +126,13 @@ class Step:
     safe: bool = False
     first: bool = False  # `result` is the first argument: copyto(result, x)
     guard: Guard = ()
+    reads: list[Value] = field(init=False)
 
-    @functools.cached_property
-    def reads(self) -> list[Value]:
-        """The values among the arguments, those inside tuples and lists too."""
-        found: list[Value] = []
-        for a in self.arguments:
-            found += [v for v in (a if isinstance(a, tuple | list) else (a,)) if isinstance(v, Value)]
-        return found
+    def __post_init__(self) -> None:
+        self.reads = self.arguments
+        if not all([a.__class__ is Value for a in self.arguments]):
+            nested = [a if isinstance(a, tuple | list) else (a,) for a in self.arguments]
+            self.reads = [v for some in nested for v in some if isinstance(v, Value)]
 
 
 @functools.lru_cache(maxsize=1024)
