@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any
 
 from autograph.graph.tensor import Tensor, node, rebuilt
@@ -15,15 +15,18 @@ def ancestors(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Te
     Tensors in `stop` are listed but not looked behind. Tensors are numbered as they are made, and an input is made
     before its consumer, so the order of the numbers is a topological one.
     """
-    seen, blocked = set(outputs), set(stop)
-    todo = list(seen - blocked)
+    seen, blocked = dict.fromkeys(outputs), set(stop)
+    todo = [tensor for tensor in seen if tensor not in blocked]
     while todo:
         for source in todo.pop().inputs:
             if source not in seen:
-                seen.add(source)
+                seen[source] = None
                 if source not in blocked:
                     todo.append(source)
-    return sorted(seen, key=attrgetter("number"))
+    order = list(seen)
+    order.reverse()  # found from the end on, they are nearly sorted then
+    order.sort(key=attrgetter("number"))
+    return order
 
 
 def descendants(sources: Iterable[Tensor], order: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> set[Tensor]:
@@ -50,31 +53,29 @@ def consumers(order: Iterable[Tensor]) -> dict[Tensor, list[Tensor]]:
 def mapped(roots: Iterable[Tensor], change: Callable[[Tensor], Tensor]) -> list[Tensor]:
     """`roots` as they are when `change` has replaced every tensor they are computed from, inputs first."""
     roots = list(roots)
-    done: dict[Tensor, Tensor] = {}
+    new: dict[Tensor, Tensor] = {}  # of those that changed
+    kept = new.keys().isdisjoint
     for tensor in ancestors(roots):
-        done[tensor] = change(on(tensor, tuple([done[source] for source in tensor.inputs])))
-    return [done[root] for root in roots]
+        result = change(tensor if kept(tensor.inputs) else on(tensor, [new.get(x, x) for x in tensor.inputs]))
+        if result is not tensor:
+            new[tensor] = result
+    return [new.get(root, root) for root in roots]
 
 
-def on(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
-    """`tensor` on inputs that equal its own; itself where they are its own."""
-    return tensor if same(inputs, tensor.inputs) else node(tensor, inputs, tensor.params, tensor.type)
-
-
-def same(some: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
-    """Whether these are the same tensors, each in its place."""
-    return all(map(is_, some, others))
+def on(tensor: Tensor, inputs: Iterable[Tensor]) -> Tensor:
+    """`tensor` on inputs that equal its own."""
+    return node(tensor, tuple(inputs), tensor.params, tensor.type)
 
 
 def substitute(outputs: Iterable[Tensor], replacements: Mapping[Any, Tensor]) -> list[Tensor]:
     """`outputs` as they would be, had each key of `replacements` been its value. What does not change is shared."""
     outputs = list(outputs)
-    done: dict[Tensor, Tensor] = dict(replacements)
+    new: dict[Tensor, Tensor] = dict(replacements)
+    kept = new.keys().isdisjoint
     for tensor in ancestors(outputs, stop=replacements):
-        if tensor not in done:
-            inputs = tuple([done[source] for source in tensor.inputs])
-            done[tensor] = tensor if same(inputs, tensor.inputs) else rebuilt(tensor, inputs)
-    return [done[tensor] for tensor in outputs]
+        if tensor not in new and not kept(tensor.inputs):
+            new[tensor] = rebuilt(tensor, tuple([new.get(x, x) for x in tensor.inputs]))
+    return [new.get(tensor, tensor) for tensor in outputs]
 
 
 def evaluate(outputs: Iterable[Tensor], values: Mapping[Tensor, Any], xp: Any) -> list[Any]:

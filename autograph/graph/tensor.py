@@ -346,7 +346,7 @@ def node(tensor: Tensor, inputs: tuple[Tensor, ...], params: dict[str, Any], typ
 
 def rebuilt(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     """`tensor` with other inputs, its type inferred anew."""
-    if not all([x.type[::2] == y.type[::2] for x, y in zip(inputs, tensor.inputs, strict=True)]):  # dtype and weak
+    if not all(x.type[::2] == y.type[::2] for x, y in zip(inputs, tensor.inputs, strict=True)):  # dtype and weak
         wanted = tensor.op.operands([x.type for x in inputs])
         inputs = tuple([x if d is None else cast_literal(x, d) for x, d in zip(inputs, wanted, strict=True)])
     return node(tensor, inputs, tensor.params, tensor.op.infer(*[x.type for x in inputs], **tensor.params))

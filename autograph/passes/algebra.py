@@ -208,11 +208,11 @@ def _stretching(tensor: Tensor) -> Tensor:
     if tensor.op.kind is not Kind.ELEMENTWISE or len(tensor.inputs) < 2 or not tensor.type.is_static:
         return tensor
     inputs = list(tensor.inputs)
-    for i, x in enumerate(inputs):
-        small = x.inputs[0] if x.op.name in ("broadcast_to", "broadcast_like") else None
-        if small is not None and any(o.shape == tensor.shape for k, o in enumerate(inputs) if k != i):
-            inputs[i] = small
-    return on(tensor, tuple(inputs))
+    for i, x in enumerate(tensor.inputs):
+        stretched = x.op.name in ("broadcast_to", "broadcast_like")
+        if stretched and any(other.shape == tensor.shape for k, other in enumerate(inputs) if k != i):
+            inputs[i] = x.inputs[0]
+    return tensor if inputs == [*tensor.inputs] else on(tensor, inputs)
 
 
 _MASKED = {"mul_no_nan": 1, "times_cotangent": 0}  # from which factor on they must be finite for the mask to go
@@ -230,8 +230,10 @@ def drop_masks(roots: Sequence[Tensor]) -> list[Tensor]:
         inputs = tuple([done[source] for source in tensor.inputs])
         asked = tensor.inputs[_MASKED[tensor.op.name] :] if tensor.op.name in _MASKED and tensor.type.is_float else ()
         largest = float(np.finfo(tensor.dtype).max) / 4 if asked else 0.0
-        plain = asked and all(x in sure and is_finite(proved[x], largest) for x in asked)
-        done[tensor] = _plain_product(tensor, inputs) if plain else on(tensor, inputs)
+        if asked and all(x in sure and is_finite(proved[x], largest) for x in asked):
+            done[tensor] = _plain_product(tensor, inputs)
+        else:
+            done[tensor] = tensor if inputs == tensor.inputs else on(tensor, inputs)
     return [done[root] for root in roots]
 
 

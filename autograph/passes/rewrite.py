@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from autograph.graph.graph import ancestors, on, same
+from autograph.graph.graph import ancestors, on
+from autograph.graph.op import Kind
 from autograph.graph.tensor import Constant, Placeholder, Tensor, rebuilt
 from autograph.origin import credit
 from autograph.tensor_type import TensorType, as_dtype
 
 Rewrite = Callable[[Tensor], Tensor | None]
+Filed = dict[tuple[str, ...], list[Rewrite]]
 _COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "equal"}
 
 
@@ -41,12 +43,12 @@ class Rules:
         """File a replacement for what `pattern` describes: its arguments are holes, any number in it that number."""
         code = pattern.__code__  # patterns are lambdas
         holes = [Placeholder(TensorType(as_dtype("float32"), ()), name) for name in code.co_varnames[: code.co_argcount]]
-        shape = pattern(*holes)
+        shape, unbound = pattern(*holes), set[Tensor](holes)
 
         def file(replacement: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def matched(tensor: Tensor) -> Tensor | None:
                 found: dict[Tensor, Tensor] = {}
-                if not _matches(shape, tensor, found, set(holes)):
+                if not _matches(shape, tensor, found, unbound):
                     return None
                 return replacement(*[found[hole] for hole in holes])
 
@@ -65,12 +67,12 @@ def _matches(pattern: Tensor, tensor: Tensor, found: dict[Tensor, Tensor], holes
         return is_number(tensor, float(pattern.value))
     if pattern.op is not tensor.op or pattern.params != tensor.params:
         return False
-    orders = [tensor.inputs]
-    if tensor.op.name in _COMMUTATIVE:
-        orders.append(tensor.inputs[::-1])
-    for inputs in orders:
+    for inputs in (tensor.inputs, tensor.inputs[::-1])[: 2 if tensor.op.name in _COMMUTATIVE else 1]:
         trial = dict(found)
-        if all(_matches(p, t, trial, holes) for p, t in zip(pattern.inputs, inputs, strict=True)):
+        for part, x in zip(pattern.inputs, inputs, strict=True):
+            if not _matches(part, x, trial, holes):
+                break
+        else:
             found.update(trial)
             return True
     return False
@@ -90,50 +92,51 @@ _ROUNDS = 4  # over the graph: what a rule makes may fit another rule below its 
 def rewritten(roots: Sequence[Tensor], rules: Sequence[Rules]) -> list[Tensor]:
     """`roots` with every rule applied wherever it fits, inputs before consumers, until none fits or rounds run out."""
     roots = list(roots)
-    settled: set[Tensor] = set()
+    filed: Filed = {}
+    settled: set[Tensor] = set()  # those that no rule fits: each is asked about once
     for _ in range(_ROUNDS):
-        roots, changed = _one_round(roots, rules, settled)
+        roots, changed = _one_round(roots, rules, filed, settled)
         if not changed:
             break
     return roots
 
 
-def _one_round(roots: list[Tensor], rules: Sequence[Rules], settled: set[Tensor]) -> tuple[list[Tensor], bool]:
-    done: dict[Tensor, Tensor] = {}
+def _one_round(
+    roots: list[Tensor], rules: Sequence[Rules], filed: Filed, settled: set[Tensor]
+) -> tuple[list[Tensor], bool]:
+    new: dict[Tensor, Tensor] = {}
+    kept = new.keys().isdisjoint
     changed = False
     for tensor in ancestors(roots):
-        inputs = tuple([done[source] for source in tensor.inputs])
+        if tensor.op.kind is Kind.LEAF:
+            continue
         result = tensor
-        if not same(inputs, tensor.inputs):
+        if not kept(tensor.inputs):
+            inputs = tuple([new.get(source, source) for source in tensor.inputs])
             alike = all(a.type == b.type for a, b in zip(inputs, tensor.inputs, strict=True))
             result = on(tensor, inputs) if alike else rebuilt(tensor, inputs)
-        done[tensor] = _settled(result, rules, settled)
-        changed = changed or done[tensor] is not result
-    return [done[root] for root in roots], changed
+        simple = result
+        for _ in range(8):  # each replacement is simpler than what it replaces; the bound guards against a rule that is not
+            if simple in settled:
+                break
+            simpler = _once(simple, rules, filed)
+            if simpler is None:
+                settled.add(simple)
+                break
+            simple, changed = simpler, True
+        if simple is not tensor:
+            new[tensor] = simple
+    return [new.get(root, root) for root in roots], changed
 
 
-def _settled(tensor: Tensor, rules: Sequence[Rules], settled: set[Tensor]) -> Tensor:
-    """What the rules make of the tensor; `settled` gets those that none of them fits, so that each is asked about once."""
-    for _ in range(8):  # each replacement is simpler than what it replaces; the bound guards against a rule that is not
-        if tensor in settled:
-            break
-        changed = _once(tensor, rules)
-        if changed is None:
-            settled.add(tensor)
-            break
-        tensor = changed
-    return tensor
-
-
-def _once(tensor: Tensor, rules: Sequence[Rules]) -> Tensor | None:
-    """What the first rule that fits makes of the tensor."""
-    filed = [pair for book in rules for pair in book.by_op.get(tensor.op.name, ())]
-    if not filed:
-        return None
-    read = {source.op.name for source in tensor.inputs}
-    with credit(tensor.origin):
-        for needed, rewrite in filed:
-            result = rewrite(tensor) if needed <= read else None
-            if result is not None and result is not tensor and result.dtype is tensor.dtype and result.shape == tensor.shape:
-                return result
+def _once(tensor: Tensor, rules: Sequence[Rules], filed: Filed) -> Tensor | None:
+    """What the first rule that fits makes of the tensor; `filed` remembers which may, by its op and those of its inputs."""
+    name, *read = key = (tensor.op.name, *[source.op.name for source in tensor.inputs])
+    if key not in filed:
+        filed[key] = [rewrite for book in rules for needed, rewrite in book.by_op.get(name, ()) if needed.issubset(read)]
+    for rewrite in filed[key]:
+        with credit(tensor.origin):
+            result = rewrite(tensor)
+        if result is not None and result is not tensor and result.dtype is tensor.dtype and result.shape == tensor.shape:
+            return result
     return None

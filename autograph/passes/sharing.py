@@ -29,4 +29,4 @@ def _key(tensor: Tensor) -> Any:
         return (*tensor.type, value.tobytes()) if value.nbytes <= _SMALL else tensor
     if tensor.op.kind in _ALONE:
         return tensor
-    return (tensor.op, tensor.inputs, *sorted(tensor.params.items()))
+    return (tensor.op, tensor.inputs, *sorted(tensor.params.items())) if tensor.params else (tensor.op, tensor.inputs)

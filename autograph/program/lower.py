@@ -7,11 +7,12 @@ or nothing. A size that does not fit is found here too, before anything has run.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 from typing import NamedTuple, cast
 
 from autograph.control import Body, changed, with_params
 from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
-from autograph.graph.graph import ancestors, same
+from autograph.graph.graph import ancestors
 from autograph.graph.tensor import Placeholder, Tensor, Variable, rebuilt, told
 from autograph.graph.update import Update, check_type
 from autograph.origin import credit
@@ -84,7 +85,7 @@ def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
                 special = tensor.op.specialize(inputs, tensor.params)
             if special is not None:
                 return cast(Tensor, special)
-        kept = tensor.type.is_static and same(inputs, tensor.inputs)
+        kept = tensor.type.is_static and all(map(is_, inputs, tensor.inputs))
         result = tensor if kept else rebuilt(tensor, inputs)
     except AutographError as error:
         if error.after:  # of a graph inside, and told with the place there

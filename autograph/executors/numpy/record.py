@@ -132,7 +132,7 @@ class Recorder:
         ]
         dtype = CANONICAL[resolved[-1]]
         result = self.scratch(dtype, cast(tuple[int, ...], broadcast_shapes(*[a.shape for a in arguments])))
-        safe = all([a.dtype == d for a, d in zip(arguments, resolved, strict=False)]) and not (
+        safe = all(a.dtype == d for a, d in zip(arguments, resolved, strict=False)) and not (
             name in _RAISES and dtype.kind in "iu"
         )
         self.steps.append(Step(name, function, arguments, result, self.node, into=True, safe=safe))
@@ -328,7 +328,7 @@ class Recorder:
         self.node = tensor
         mark = len(self.steps)
         ours = REGISTRY.get(tensor.op.name) is tensor.op  # a user's own eval meets arrays alone
-        static = tensor.type.is_static and all([None not in x.shape for x in inputs])
+        static = tensor.type.is_static and all(None not in x.shape for x in inputs)
         if ours and static and tensor.op.kind is not Kind.CONTROL:
             try:
                 self.recording = True

@@ -130,7 +130,7 @@ class Step:
 
     def __post_init__(self) -> None:
         self.reads = self.arguments
-        if not all([a.__class__ is Value for a in self.arguments]):
+        if not all(a.__class__ is Value for a in self.arguments):
             nested = [a if isinstance(a, tuple | list) else (a,) for a in self.arguments]
             self.reads = [v for some in nested for v in some if isinstance(v, Value)]
 
