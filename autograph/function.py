@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -83,13 +85,18 @@ def function(
     check_givens(replaced, leaves)
     replaced.update({leaf: Placeholder(leaf.type, leaf.name) for leaf in leaves if not isinstance(leaf, Placeholder)})
     placeholders = [replaced.get(leaf, leaf) for leaf in leaves]
-    pairs = pairs + implied([*results, *plain, *(u.value for u in pairs)], pairs)
     roots = [*results, *plain, *(u.value for u in pairs)]
+    read = ancestors(roots)
+    implicit = implied(read, pairs)
+    pairs = pairs + implicit
+    roots += [u.value for u in implicit]
     check_current([*roots, *placeholders])
     if replaced:
         roots = substitute(roots, replaced)
-    roots = with_defaults(roots, placeholders, len(results), pairs)
-    check_used(placeholders, roots, on_unused_input)
+    if replaced or implicit:
+        read = ancestors(roots)
+    roots = with_defaults(roots, read, placeholders, len(results), pairs)
+    check_used(placeholders, read, on_unused_input)
     registers = tuple(u.variable for u in pairs)
     if replaced:
         check_updates(map(Update, registers, roots[len(results) + len(plain) :]))
@@ -99,6 +106,18 @@ def function(
         tick, len(results), inputs, build_outputs, outputs is not None and not is_nested(outputs), pairs, name, executor,
         on_nonfinite,
     )  # fmt: skip
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """The garbage collector waits: what is being prepared is no garbage, and looking through it again and again takes long."""
+    on = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 class Function:
@@ -138,7 +157,8 @@ class Function:
         self._root = self._domain
         skeleton = None if build_outputs is None else build_outputs(iter(range(output_count)))
         self._listed = isinstance(skeleton, list) and skeleton == list(range(output_count)) and not bare
-        self._simple = tick.with_roots(simplify(tick.roots))
+        with _uncollected():
+            self._simple = tick.with_roots(simplify(tick.roots))
         self._state = self.executor.state()
         self._enter = self._state.context.run
         self._key: Any = None
@@ -238,9 +258,10 @@ class Function:
             for position, (p, shape) in enumerate(zip(self.tick.inputs, key, strict=True)):
                 feeding.check_shape(p, shape, position)
             types = [TensorType(p.dtype, shape) for p, shape in zip(self.tick.inputs, key, strict=True)]
-            lowered = lower(self._simple, types)
-            lowered = lowered.with_roots(simplify(lowered.roots, FINISH))
-            program = self.executor.prepare(lowered, self._state, self.on_nonfinite)
+            with _uncollected():
+                lowered = lower(self._simple, types)
+                lowered = lowered.with_roots(simplify(lowered.roots, FINISH))
+                program = self.executor.prepare(lowered, self._state, self.on_nonfinite)
             self._cache.put(tuple(key), program)
         self._key = None  # so that an interrupt between these lines leaves no key with another's program
         self._program = program

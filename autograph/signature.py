@@ -70,25 +70,23 @@ def check_givens(givens: Mapping[Any, Tensor], leaves: Sequence[Any]) -> None:
             )  # fmt: skip
 
 
-def implied(roots: list[Tensor], pairs: Updates) -> Updates:
+def implied(read: Sequence[Tensor], pairs: Updates) -> Updates:
     """Updates that come with what the tick reads: counters of random streams. An explicit update replaces its own."""
     known = set(pairs.registers)
     found = Updates()
-    todo = roots
-    while todo:
-        more = [t for t in ancestors(todo) if isinstance(t, Variable) and t.default_update is not None and t not in known]
+    while more := [t for t in read if isinstance(t, Variable) and t.default_update is not None and t not in known]:
         known.update(more)
         found += [Update(v, v.default_update) for v in more]  # type: ignore[arg-type]  # chosen for having one
-        todo = [v.default_update for v in more]  # type: ignore[misc]
+        read = ancestors([v.default_update for v in more])  # type: ignore[misc]
     return found
 
 
 def with_defaults(
-    roots: list[Tensor], placeholders: Sequence[Tensor], output_count: int, pairs: Updates
+    roots: list[Tensor], read: Sequence[Tensor], placeholders: Sequence[Tensor], output_count: int, pairs: Updates
 ) -> list[Tensor]:
     """Placeholders that nobody feeds become their defaults. Raises MissingInputError, with the path, for one without."""
     fed = set(placeholders)
-    free = [t for t in ancestors(roots) if isinstance(t, Placeholder) and t not in fed]
+    free = [t for t in read if isinstance(t, Placeholder) and t not in fed]
     for missing in free:
         if missing.default is None:
             root = next(i for i, r in enumerate(roots) if missing in set(ancestors([r])))
@@ -105,12 +103,12 @@ def with_defaults(
     return substitute(roots, defaults) if defaults else roots
 
 
-def check_used(placeholders: Sequence[Tensor], roots: list[Tensor], what_to_do: str) -> None:
+def check_used(placeholders: Sequence[Tensor], read: Sequence[Tensor], what_to_do: str) -> None:
     if what_to_do == "ignore":
         return
-    read = set(ancestors(roots))
+    known = set(read)
     for position, leaf in enumerate(placeholders):
-        if leaf not in read:
+        if leaf not in known:
             text = f"inputs[{position}] {leaf.name!r} is read by no output and no update"
             if what_to_do == "warn":
                 warn_user(text)

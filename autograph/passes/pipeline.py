@@ -28,7 +28,7 @@ def rewriting(*rules: Rules) -> Pass:
 _ALGEBRA = rewriting(algebra)
 _STABLE = rewriting(stability, algebra)
 
-SIMPLIFY: tuple[Pass, ...] = (fold_constants, _STABLE, share_common)  # on the graph as written, once a function
+SIMPLIFY: tuple[Pass, ...] = (share_common, fold_constants, _STABLE)  # on the graph as written, once a function
 FINISH: tuple[Pass, ...] = (  # with every size known, once a signature
     stretch_late, fold_constants, _ALGEBRA, share_common, drop_masks, _ALGEBRA, fold_constants,
 )  # fmt: skip

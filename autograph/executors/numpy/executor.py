@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, groupby, pairwise, starmap
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from autograph.graph.register import copying, epoch
 from autograph.graph.tensor import Tensor
 from autograph.program.lower import Tick
 
+_SHORT = 20_000  # characters
 BLOCK = 65536  # elements of a long array that one pass over a group takes at a time
 Call = tuple[Any, ...]
 Check = tuple[Any, Any, bool]  # a new value, the home it is for, and whether a skipped tick writes it all the same
@@ -106,7 +108,7 @@ class Program:
         self.memory = plan.plan_memory(early, self.plans, kept)
         self.text = Source(list(feeds.values()), len(early))
         self.source = self.text.write(early, self._ending)
-        self._code = compile(self.source, self.filename, "exec")
+        self._code = _compiled(self.source, self.filename)
 
     def _prepared(self, body: Body) -> Body:
         """A graph that an op holds, as a program of its own; left alone where a size is not known before it runs."""
@@ -252,6 +254,16 @@ class Prepared(Body):
 
     def __call__(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
         return self.program.run(*map(np.asarray, arrays))
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(source: str, filename: str) -> CodeType:
+    return compile(source, filename, "exec")
+
+
+def _compiled(source: str, filename: str) -> CodeType:
+    """The code of a text; short ones are kept, for graphs of one form differ in their arrays alone."""
+    return _kept(source, filename) if len(source) <= _SHORT else compile(source, filename, "exec")
 
 
 def _fetched(value: Value, source: Source) -> str:
