@@ -88,16 +88,13 @@ def here() -> Origin:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        known = _known.get(id(code)) or _learnt(code, frame)
-        if not known[0]:
-            break
+        if not (_known.get(id(code)) or _learnt(code, frame))[0]:
+            latest = _latest[0]
+            if latest.code is not code or latest.instruction != frame.f_lasti:
+                latest = _latest[0] = Origin(code, frame.f_lasti)
+            return latest
         frame = frame.f_back
-    else:
-        return UNKNOWN
-    latest = _latest[0]
-    if latest.code is not code or latest.instruction != frame.f_lasti:
-        latest = _latest[0] = Origin(code, frame.f_lasti)
-    return latest
+    return UNKNOWN
 
 
 def _learnt(code: CodeType, frame: FrameType) -> tuple[bool, CodeType]:

@@ -142,13 +142,15 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
     Raises ShapeError naming the first pair of sizes that differ, from the right.
     """
-    widest = max(shapes, key=len)
+    common = shapes[0]
     for shape in shapes:
-        if shape and shape != widest:
-            break
+        if shape and shape != common:
+            if common:
+                break
+            common = shape
     else:
-        return widest
-    rank = len(widest)
+        return common
+    rank = max(map(len, shapes))
     result: list[Size] = []
     for axis in range(-rank, 0):
         size: Size = 1

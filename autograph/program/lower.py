@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 from autograph.control import Body, changed, with_params
 from autograph.errors import NOTHING_CHANGED, AutographError, UpdateTypeError
 from autograph.graph.graph import ancestors
+from autograph.graph.op import Kind
 from autograph.graph.tensor import Placeholder, Tensor, Variable, rebuilt, told
 from autograph.graph.update import Update, check_type
 from autograph.origin import credit
@@ -76,8 +77,8 @@ def lower(tick: Tick, types: Sequence[TensorType]) -> Tick:
 def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     if not inputs:
         return tensor
-    static = all(source.type.is_static for source in inputs)
-    if static:
+    static = all(None not in source.type.shape for source in inputs)
+    if static and tensor.op.kind is Kind.CONTROL:
         tensor = with_params(tensor, changed(tensor, lambda body: _lowered_body(body, inputs)))
     try:
         if tensor.op.specialize is not None and static:

@@ -79,8 +79,8 @@ def split_tail(steps: list[Step], kept: Iterable[Value], writes: Sequence[Write]
     for step in reversed(steps):
         result = step.result
         movable = step.safe and step.into and not step.first and result.source is None and bool(result.shape)
-        arrays = all((v.fixed or v.shape == result.shape) and not _moved_home(v) for v in step.reads)
-        if movable and arrays and result not in early_values and readers.get(result) == {step.guard}:
+        movable = movable and result not in early_values and readers.get(result) == {step.guard}
+        if movable and all((v.fixed or v.shape == result.shape) and not _moved_home(v) for v in step.reads):
             tail.append(step)
             early_values.update(value.root for value in step.reads if value.source is not None)
         else:

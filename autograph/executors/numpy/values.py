@@ -28,6 +28,8 @@ class Place(Enum):
     DYNAMIC = "dynamic"  # made by a step of each call
     SCALAR = "scalar"  # a Python float made by a step of each call
 
+    __hash__ = object.__hash__  # by identity: that of an Enum is slow
+
 
 @dataclass(eq=False, repr=False, slots=True)
 class Value:
@@ -55,7 +57,7 @@ class Value:
     @property
     def fixed(self) -> bool:
         """Whether the array is the same at every call, so that code and views can be bound to it."""
-        return self.root.place in (Place.SCRATCH, Place.HOME, Place.CONSTANT)
+        return self.root.place in _FIXED
 
     @property
     def nbytes(self) -> int:
@@ -99,6 +101,7 @@ class Value:
     __hash__ = object.__hash__
 
 
+_FIXED = (Place.SCRATCH, Place.HOME, Place.CONSTANT)
 Guard = tuple[Value, ...]  # truth values that must all hold
 ALWAYS: Guard = ()
 
