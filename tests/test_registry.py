@@ -5,7 +5,6 @@ Each fact is one test, run over the registry. A campaign (AUTOGRAPH_CAMPAIGN=1) 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
 
 import autograph.ops  # noqa: F401  # fills the registry
 from autograph.arrays import numpy_namespace
@@ -25,6 +23,7 @@ from autograph.graph.tensor import Placeholder, Tensor
 from autograph.tensor_type import DTYPES, TensorType, shapes_agree
 from autograph.testing import check_gradients
 from autograph.testing.gradients import tensors_in
+from tests.samples import define
 from tests.samples.define import Array, Case, Sample
 
 try:
@@ -32,9 +31,8 @@ try:
 except ImportError:  # the extra `oracles` brings it
     torch = None
 
-CAMPAIGN = bool(os.environ.get("AUTOGRAPH_CAMPAIGN"))
-EXAMPLES = 1000 if CAMPAIGN else 20
-SECOND_ORDER = 300 if CAMPAIGN else 6
+EXAMPLES = 1000 if define.CAMPAIGN else define.EXAMPLES
+SECOND_ORDER = 300 if define.CAMPAIGN else 6
 HOME = Path(__file__).parent / "samples"
 SAMPLES: tuple[Sample, ...] = tuple(
     sample
@@ -68,18 +66,8 @@ def tell_which_oracles_ran(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def for_cases(sample: Sample, examples: int, check: Callable[[Case], None]) -> None:
-    """Run `check` on cases drawn from the sample."""
-
-    @settings(max_examples=examples)
-    @given(sample.cases)
-    def every_case(case: Case) -> None:
-        for array in case.arrays:
-            array.flags.writeable = False  # an op that writes into its inputs raises
-        note(f"shapes {[a.shape for a in case.arrays]}, dtypes {[a.dtype.name for a in case.arrays]}")
-        with np.errstate(all="ignore"):
-            check(case)
-
-    every_case()
+    """Run `check` on cases of the sample, and let it compute infinities and NaN."""
+    define.for_cases(sample, examples, np.errstate(all="ignore")(check))
 
 
 # building and running ------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ update, must be what the plain evaluation gives, at every call anew.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -14,16 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
 
 from autograph import function, gradients, maximum, placeholder, reduce_sum, variable
 from autograph.arrays import numpy_namespace
 from autograph.graph.graph import ancestors, evaluate
 from autograph.graph.tensor import Tensor, Variable
 from autograph.testing.gradients import tensors_in
-from tests.samples.define import Array, Case, Sample
+from tests.samples.define import CAMPAIGN, Array, Case, Sample, for_cases
 
-EXAMPLES = 200 if os.environ.get("AUTOGRAPH_CAMPAIGN") else 5
+EXAMPLES = 200 if CAMPAIGN else 5
 SAMPLES: tuple[Sample, ...] = tuple(
     sample
     for path in sorted((Path(__file__).parents[1] / "samples").glob("*.py"))
@@ -82,12 +80,4 @@ def _check(case: Case, way: str) -> None:
 @pytest.mark.parametrize("way", ["feeds", "buffers", "registers"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample.op for sample in SAMPLES])
 def test_generated_code_gives_what_the_ops_give(sample: Sample, way: str) -> None:
-    @settings(max_examples=EXAMPLES)
-    @given(sample.cases)
-    def every_case(case: Case) -> None:
-        for array in case.arrays:
-            array.flags.writeable = False
-        note(f"shapes {[a.shape for a in case.arrays]}, dtypes {[a.dtype.name for a in case.arrays]}")
-        _check(case, way)
-
-    every_case()
+    for_cases(sample, EXAMPLES, lambda case: _check(case, way))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from autograph.graph.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
+CAMPAIGN = bool(os.environ.get("AUTOGRAPH_CAMPAIGN"))
+EXAMPLES = 20  # of a sample in the gate
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,45 @@ class Sample:
     cases: st.SearchStrategy[Case]
     bad: tuple[tuple[Callable[[], object], type[Exception]], ...]
     differentiable: bool = True
+
+
+def for_cases(sample: Sample, examples: int, check: Callable[[Case], None]) -> None:
+    """Run `check` on cases of the sample: in a campaign on new ones, in the gate on the first of those that all tests share.
+
+    Of one that fails hypothesis looks for a smaller one.
+    """
+
+    @settings(max_examples=examples)
+    @given(sample.cases)
+    def every_case(case: Case) -> None:
+        _checked(case, check)
+
+    if CAMPAIGN:
+        every_case()
+    for case in () if CAMPAIGN else drawn(sample)[:examples]:
+        try:
+            _checked(case, check)
+        except Exception:
+            every_case()
+            raise
+
+
+@functools.cache
+def drawn(sample: Sample) -> list[Case]:
+    """Cases of a sample: the gate draws the same ones whenever it is asked, and to draw them takes longer than most checks."""
+    cases: list[Case] = []
+    settings(max_examples=EXAMPLES, phases=[Phase.generate])(given(sample.cases)(lambda case: cases.append(case)))()
+    return cases
+
+
+def _checked(case: Case, check: Callable[[Case], None]) -> None:
+    for array in case.arrays:
+        array.flags.writeable = False  # an op that writes into its inputs raises
+    try:
+        check(case)
+    except Exception as error:
+        error.add_note(f"shapes {[a.shape for a in case.arrays]}, dtypes {[a.dtype.name for a in case.arrays]}")
+        raise
 
 
 @st.composite
