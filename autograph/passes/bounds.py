@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from autograph.graph.tensor import Constant, Tensor
 from autograph.ops.finite import SINGULAR, stays_finite
+from autograph.tensor_type import DType
 
 Interval = tuple[float, float]
 ANY: Interval = (-math.inf, math.inf)
@@ -31,11 +33,17 @@ def _rounded(tensor: Tensor, interval: Interval) -> Interval:
     if not tensor.type.is_float:
         return interval if isinstance(tensor, Constant) or tensor.dtype.kind == "b" else ANY  # others may wrap
     low, high = interval
-    info = np.finfo(tensor.dtype)
-    largest, smallest = float(info.max) / 4, float(info.tiny)
+    largest, smallest = _extent(tensor.dtype)
     low = -math.inf if not low > -largest else 0.0 if 0 < low < smallest else low
     high = math.inf if not high < largest else 0.0 if -smallest < high < 0 else high
     return low, high
+
+
+@functools.cache
+def _extent(dtype: DType) -> tuple[float, float]:
+    """A quarter of the largest number of a float dtype, and the smallest above 0 that has all digits."""
+    info = np.finfo(dtype)
+    return float(info.max) / 4, float(info.tiny)
 
 
 def _bound(tensor: Tensor, inputs: list[Interval]) -> Interval:
