@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -15,6 +16,12 @@ SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("gate", derandomize=True, deadline=None, max_examples=50, database=None, suppress_health_check=SLOW)
 settings.register_profile("campaign", deadline=None, max_examples=2000, print_blob=True, suppress_health_check=SLOW)
 settings.load_profile("campaign" if os.environ.get("AUTOGRAPH_CAMPAIGN") else "gate")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays, so the garbage collector need not look through it again in test after test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
