@@ -54,7 +54,7 @@ class Tensor:
     number: int
     origin: Origin
     given_name: str | None
-    finite: bool | None = None  # what `stays_finite` has found
+    known_finite: bool | None = None  # what `stays_finite` has found
 
     def __init__(
         self, op: Op, inputs: tuple[Tensor, ...], params: dict[str, Any], type: TensorType, name: str | None = None,

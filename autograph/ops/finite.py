@@ -31,9 +31,9 @@ def stays_finite(tensor: Tensor) -> bool:
 
     Looked for back to the last contraction, each tensor once: what left the layer before as infinite is past help.
     """
-    if tensor.finite is None:
+    if tensor.known_finite is None:
         _settle(tensor)
-    return bool(tensor.finite)
+    return bool(tensor.known_finite)
 
 
 def _settle(tensor: Tensor) -> None:
@@ -41,11 +41,11 @@ def _settle(tensor: Tensor) -> None:
     todo = [tensor]
     while todo:
         current = todo[-1]
-        unknown = [x for x in current.inputs if x.finite is None] if _depends(current) else []
-        if unknown and current.finite is None:
+        unknown = [x for x in current.inputs if x.known_finite is None] if _depends(current) else []
+        if unknown and current.known_finite is None:
             todo.extend(unknown)
             continue
-        current.finite = _finite(current)
+        current.known_finite = _finite(current)
         todo.pop()
 
 
@@ -59,7 +59,7 @@ def _finite(tensor: Tensor) -> bool:
         return bool(np.isfinite(tensor.value).all())
     if tensor.op.kind not in _PASSING:
         return True
-    return _depends(tensor) and all(x.finite for x in tensor.inputs)
+    return _depends(tensor) and all(x.known_finite for x in tensor.inputs)
 
 
 def _is_harmless(op: Op, inputs: tuple[Tensor, ...]) -> bool:
