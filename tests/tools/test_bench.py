@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from autograph.tools import bench
-from autograph.tools.bench import child, contest, embeddings, mlp, report, timing, updates
+from autograph.tools.bench import child, contest, embeddings, mlp, optimizers, report, timing, updates
 from autograph.tools.bench.contest import Competitor, Mismatch, Row
-from autograph.tools.bench.problems import MANY_PARAMETERS, ROTATION, network, problem
+from autograph.tools.bench.problems import MANY_PARAMETERS, ROTATION, network, problem, steps
+from autograph.tools.bench.rules import RULES, Rule
 
 SMALL = "4-64-64-2"
 EVERYONE = [
@@ -59,6 +60,26 @@ def test_no_competitor_changes_the_numbers_the_others_start_from() -> None:
 
 def test_batches_are_64_different_ones() -> None:
     assert len({x.tobytes() for x, _ in network(SMALL).batches}) == ROTATION == 64
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
+def test_every_rule_takes_the_steps_of_the_peers_that_have_it(rule: Rule) -> None:
+    competitors = [c for c in optimizers.COMPETITORS if not c.missing()]
+    found = optimizers.compare(steps(rule, 2, 16), competitors, rounds=1, seconds=0.001)
+    having = {"autograph": rule.ours, "torch, loop": rule.torch, "jax jit, optax": rule.optax}
+    assert [name for name in having if name in found.median_us] == [
+        c.name for c in competitors if having.get(c.name) is not None
+    ]
+    assert found.scratch_mb is not None and 0 < found.scratch_mb < 0.1
+
+
+def test_steps_that_lead_apart_are_told_by_how_much() -> None:
+    start, there, near, away = ([np.full(4, x)] for x in (1.0, 1.1, 1.10009, 1.1002))
+    optimizers.check_steps(start, {"ours": there, "theirs": near})
+    for other in (away, [np.full(4, np.nan)]):
+        with pytest.raises(Mismatch, match="theirs and the first below lead apart"):
+            optimizers.check_steps(start, {"ours": there, "theirs": other})
 
 
 # ---- the timing
@@ -158,6 +179,32 @@ def test_updates_prints_a_table(capfd: pytest.CaptureFixture[str]) -> None:
     assert "| numpy, one flat Adam " in capfd.readouterr().out
 
 
+def test_optimizers_prints_a_table_for_each_size_and_writes_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "optimizers.json"
+    arguments = f"optimizers --rounds 2 --seconds 0.01 --only autograph --rule adam --size 3x4 --size 1x9 --json {file}"
+    assert bench.main(arguments.split()) == 0
+    printed = capfd.readouterr().out
+    assert "### 3 × 4 numbers" in printed and "### 1 × 9 numbers" in printed
+    assert "| AdamW " in printed and "| SGD" not in printed and "torch," not in printed
+    races = json.loads(file.read_text(encoding="utf-8"))["races"]
+    assert all(row["median_us"]["autograph"] > 0 for rows in races.values() for row in rows)
+
+
+def test_rules_that_lead_apart_end_with_1_and_are_told_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adam = next(rule for rule in RULES if rule.name == "Adam")
+    monkeypatch.setattr(optimizers, "check_steps", _refuse)
+    monkeypatch.setattr(optimizers, "RULES", (adam,))
+    options = Namespace(only=["autograph"], rule=None, size=["2x3"], quick=False, rounds=1, seconds=0.01, json=None)
+    assert optimizers.run(options) == 1
+    assert "2x3, Adam: MISMATCH" in capsys.readouterr().err
+
+
+def _refuse(*_: object) -> None:
+    raise Mismatch("MISMATCH")
+
+
 def test_a_mismatch_ends_with_1_and_is_told_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,7 +215,11 @@ def test_a_mismatch_ends_with_1_and_is_told_on_stderr(
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], ["mlp", "--rounds", "0"], ["mlp", "--seconds", "-1"], ["mlp", "--network", "784,10"]]
+    "wrong",
+    [
+        [], ["mlp", "--rounds", "0"], ["mlp", "--seconds", "-1"], ["mlp", "--network", "784,10"],
+        ["optimizers", "--size", "400"],
+    ],
 )
 def test_wrong_arguments_end_with_usage(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

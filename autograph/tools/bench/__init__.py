@@ -1,4 +1,4 @@
-"""The benchmarks: `python -m autograph bench mlp` and `python -m autograph bench updates`.
+"""The benchmarks: `python -m autograph bench mlp`, `… bench updates` and `… bench optimizers`.
 
 Every competitor runs in one process, on one thread and one core, in turns. The limits on threads must stand before
 NumPy is loaded, and by the time `main` is called it is; so `main` starts Python once more with them set.
@@ -48,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         "--network", type=_sizes, action="append", metavar="SIZES", help="this network alone, as 784-128-10; repeat"
     )
     benchmarks.add_parser("updates", parents=[shared], help="Adam on 400 small parameters; the costs of a function")
+    optimizers = benchmarks.add_parser("optimizers", parents=[shared], help="a step of every rule that a peer has too")
+    optimizers.add_argument("--rule", action="append", metavar="NAME", help="rules with NAME in their name; repeat")
+    optimizers.add_argument("--size", type=_count_and_size, action="append", metavar="SIZE", help="400x100, say; repeat")
+    optimizers.add_argument("--quick", action="store_true", help="40x100 alone, in short turns: a look, not a measure")
     return parser
 
 
@@ -61,6 +65,13 @@ def _count(text: str) -> int:
     if (number := int(text)) <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number
+
+
+def _count_and_size(text: str) -> str:
+    count, _, size = text.partition("x")
+    if not all(number.isdecimal() and int(number) for number in (count, size)):
+        raise argparse.ArgumentTypeError(f"{text} is not a count of parameters and their size, as 400x100")
+    return text
 
 
 def _sizes(text: str) -> str:

@@ -11,8 +11,9 @@ from importlib.util import find_spec
 from math import isclose
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from .problems import Step, problem
+from .problems import problem
 from .timing import race
 
 CHECKED_STEPS = 5
@@ -45,10 +46,10 @@ class Competitor:
     def is_ours(self) -> bool:
         return self.source.startswith("ours:")
 
-    def builder(self) -> Callable[..., Step]:
+    def builder(self) -> Callable[..., Any]:
         """The function named by `source`; loads the libraries."""
         module, _, function = self.source.partition(":")
-        builder: Callable[..., Step] = getattr(importlib.import_module(f".{module}", __package__), function)
+        builder: Callable[..., Any] = getattr(importlib.import_module(f".{module}", __package__), function)
         return builder
 
     def missing(self) -> str | None:

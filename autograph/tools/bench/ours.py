@@ -1,10 +1,16 @@
 """Ours, as a user writes it: the Keras backend vocabulary, an optimizer, one function."""
 
+import tracemalloc
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+import optimizers
 from autograph import backend as K
-from autograph.graph.tensor import Tensor
+from autograph.graph.tensor import Tensor, Variable
 from optimizers import Adam
 
-from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step
+from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step, Stepper, Steps
 
 
 def mlp(network: Network) -> Step:
@@ -44,6 +50,42 @@ def updates_separate(problem: ManyParameters) -> Step:
     train = K.function(fed, [parameters[-1][-1]], updates=_adam().get_updates(loss, parameters))
     feeds = [list(rows) for rows in problem.gradients]
     return lambda i: train(feeds[i % ROTATION])[0]
+
+
+def rule(problem: Steps) -> Stepper:
+    """The rule, with one feed for each gradient."""
+    name, keywords, _ = problem.rule.ours
+    parameters = [K.variable(p) for p in problem.parameters]
+    fed = [K.placeholder(p.shape) for p in problem.parameters]
+    train = K.function(fed, [], updates=getattr(optimizers, name)(**keywords).get_updates(fed, parameters))
+    batches = [list(gradients) for gradients in problem.batches]
+    registers: list[Variable] = train.compiled.registers
+    start = [register.get_value() for register in registers]
+    scratch = _scratch(lambda: train(batches[0]), registers)
+    for register, value in zip(registers, start, strict=True):
+        register.set_value(value)
+    return Stepper(lambda i: train(batches[i % len(batches)]), lambda: [p.get_value() for p in parameters], scratch / 1e6)
+
+
+def _scratch(step: Callable[[], object], registers: Sequence[Variable]) -> int:
+    """Bytes that a function takes at its first step and keeps, and what another step takes on the way.
+
+    Registers that move side by side at the first step take no more room than before.
+    """
+    homes = [r.register.home for r in registers]
+    tracemalloc.start()
+    try:
+        step()
+        moved = sum(old.nbytes for old, r in zip(homes, registers, strict=True) if r.register.home is not old)
+        domain = np.lib.tracemalloc_domain
+        kept = sum(trace.size for trace in tracemalloc.take_snapshot().traces if trace.domain == domain)
+        tracemalloc.reset_peak()
+        resting, _ = tracemalloc.get_traced_memory()
+        step()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return kept - moved + peak - resting
 
 
 def _adam() -> Adam:

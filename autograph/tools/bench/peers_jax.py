@@ -1,12 +1,14 @@
 """JAX: the whole step under one jit, the state donated, Adam from optax where it is installed."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step
+from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step, Stepper, Steps
 
 try:
     import optax
@@ -46,6 +48,29 @@ def updates(problem: ManyParameters) -> Step:
         return parameters[-1][-1], jax.tree.map(jnp.add, parameters, changes), state
 
     return _stepper(train, adam, list(map(jnp.array, problem.parameters)), fed)
+
+
+def rule(problem: Steps) -> Stepper | None:
+    """The rule from optax; None where it has no such rule."""
+    if problem.rule.optax is None:
+        return None
+    name, keywords, _ = problem.rule.optax
+    optimizer = reduce(getattr, name.split("."), optax)(**keywords)
+    parameters = list(map(jnp.array, problem.parameters))
+    state = optimizer.init(parameters)
+    batches = [list(map(jnp.array, gradients)) for gradients in problem.batches]
+
+    def train(parameters: Any, state: Any, gradients: list[jax.Array]) -> tuple[Any, Any]:
+        changes, state = optimizer.update(gradients, state, parameters)
+        return optax.apply_updates(parameters, changes), state
+
+    compiled = jax.jit(train, donate_argnums=(0, 1))
+
+    def step(i: int) -> None:
+        nonlocal parameters, state
+        parameters, state = jax.block_until_ready(compiled(parameters, state, batches[i % len(batches)]))
+
+    return Stepper(step, lambda: [np.asarray(p) for p in parameters])
 
 
 def _stepper(train: Any, adam: Any, parameters: Any, batches: Sequence[tuple[Any, ...]]) -> Step:

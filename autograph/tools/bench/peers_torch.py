@@ -1,11 +1,12 @@
 """PyTorch, eager: the modules and optimizers that its tutorials use."""
 
 from functools import partial
+from inspect import signature
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step
+from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, Array, ManyParameters, Network, Step, Stepper, Steps
 
 torch.set_num_threads(1)
 _adam = partial(torch.optim.Adam, lr=RATE, betas=(BETA_1, BETA_2), eps=EPSILON)
@@ -84,3 +85,40 @@ def _updates(problem: ManyParameters, parameters: list[torch.nn.Parameter], opti
         return before
 
     return step
+
+
+def rule_loop(problem: Steps) -> Stepper | None:
+    """The rule with `foreach=False`; None where PyTorch has no such rule."""
+    return _rule(problem, "foreach", False)
+
+
+def rule_foreach(problem: Steps) -> Stepper | None:
+    """The rule with `foreach=True`; None where PyTorch has no such rule, or not in this form."""
+    return _rule(problem, "foreach", True)
+
+
+def rule_fused(problem: Steps) -> Stepper | None:
+    """The rule with `fused=True`; None where PyTorch has no such rule, or not in this form."""
+    return _rule(problem, "fused", True)
+
+
+def _rule(problem: Steps, form: str, value: bool) -> Stepper | None:
+    if problem.rule.torch is None:
+        return None
+    optimizer_class = getattr(torch.optim, problem.rule.torch.name)
+    forms = {form: value} if form in signature(optimizer_class).parameters else {}
+    if value and not forms:
+        return None
+    parameters = [torch.nn.Parameter(torch.tensor(p)) for p in problem.parameters]
+    optimizer = optimizer_class(parameters, **problem.rule.torch.keywords, **forms)
+    batches = [[torch.tensor(g) for g in gradients] for gradients in problem.batches]  # some forms write into them
+
+    def step(i: int) -> None:
+        for p, g in zip(parameters, batches[i % len(batches)], strict=True):
+            p.grad = g
+        optimizer.step()
+
+    def values() -> list[Array]:
+        return [p.detach().numpy() for p in parameters]
+
+    return Stepper(step, values)

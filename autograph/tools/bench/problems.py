@@ -4,14 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from math import isqrt
+from typing import NamedTuple
 
 import numpy as np
+
+from .rules import Rule
 
 Array = np.ndarray
 Step = Callable[[int], float]  # the number of the step -> the number it computed, on the host
 
 RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-7  # of Adam, for all
 ROTATION = 64  # one batch for ever would sit in the cache, and its loss would sink to zero
+GRADIENTS = 8  # batches of them: so few that small ones lie in the cache, as if they had just been made
 BATCH_SIZES = {"4-64-64-2": 32, "784-128-10": 32, "784-512-512-10": 128}
 MANY_PARAMETERS = "400 parameters of 100 numbers"
 
@@ -42,6 +47,27 @@ class ManyParameters:
     gradients: tuple[Array, ...]
 
 
+@dataclass(frozen=True)
+class Steps:
+    """One rule alone: a step is given a gradient for each parameter, arrays that lie in no order, and changes the parameters.
+
+    A competitor copies the `parameters`, and reads each of the `batches` of gradients where it lies or moves it once.
+    """
+
+    rule: Rule
+    parameters: tuple[Array, ...]
+    batches: tuple[tuple[Array, ...], ...]
+
+
+class Stepper(NamedTuple):
+    """A competitor's way to take `Steps`: the step, what the parameters then are, and where it is known, the megabytes
+    that it holds or takes beyond parameters, gradients and state."""
+
+    step: Callable[[int], object]
+    values: Callable[[], list[Array]]
+    scratch_mb: float | None = None
+
+
 def problem(name: str) -> Network | ManyParameters:
     """The problem of that name: `MANY_PARAMETERS`, or the sizes of a network."""
     return many_parameters() if name == MANY_PARAMETERS else network(name)
@@ -63,6 +89,18 @@ def many_parameters() -> ManyParameters:
     """The problem `MANY_PARAMETERS`. All who ask get the same arrays."""
     rng = np.random.default_rng(2)
     return ManyParameters(_normal(rng, 400, 100), tuple(_normal(rng, 400, 100) for _ in range(ROTATION)))
+
+
+def steps(rule: Rule, count: int, size: int) -> Steps:
+    """`count` parameters of `size` numbers; square matrices, as near as can be, for rules that are made for these."""
+    rng = np.random.default_rng(4)
+    rows = isqrt(size) if rule.matrices else 0
+    shape = (rows, size // rows) if rows else (size,)
+
+    def some() -> tuple[Array, ...]:
+        return tuple(rng.standard_normal(shape, np.float32) for _ in range(count))
+
+    return Steps(rule, some(), tuple(some() for _ in range(GRADIENTS)))
 
 
 def _glorot(rng: np.random.Generator, rows: int, columns: int) -> Array:

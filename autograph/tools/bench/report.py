@@ -50,7 +50,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(_aligned(line, widths)) + " |" for line in lines)
 
 
-def write_json(path: Path, facts: Mapping[str, Any], races: Mapping[str, Sequence[Row]]) -> None:
+def write_json(path: Path, facts: Mapping[str, Any], races: Mapping[str, Sequence[Any]]) -> None:
     """The same numbers for programs: `facts` as they are, and the rows of each race by its title."""
     content = {**facts, "races": {title: [asdict(row) for row in rows] for title, rows in races.items()}}
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
