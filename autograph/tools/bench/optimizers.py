@@ -23,7 +23,7 @@ COMPETITORS = (
     Competitor("jax jit, optax", "peers_jax:rule", ("jax", "optax")),
 )
 SIZES = ("400x100", "100x10000", "1x4000000")
-LARGE = 1_000_000  # numbers of a matrix whose products would be timed, and not the rule
+LARGE = 10_000  # numbers of a matrix from which on its products would be timed, and not the rule
 QUICK = {"rounds": 2, "seconds": 0.05, "size": ["40x100"]}
 
 

@@ -70,7 +70,7 @@ RULES = (
     Rule("Yogi", _call("Yogi", lr=RATE), optax=_call("yogi", learning_rate=RATE)),
     Rule("AdaBelief", _call("AdaBelief", lr=RATE), optax=_call("adabelief", learning_rate=RATE)),
     Rule("NovoGrad", _call("NovoGrad", lr=RATE), optax=_call("novograd", learning_rate=RATE)),
-    Rule("Adan", _call("Adan", lr=RATE, epsilon=1e-8), optax=_call("adan", learning_rate=RATE)),
+    Rule("Adan", _call("Adan", lr=RATE, epsilon=1e-8), optax=_call("adan", learning_rate=RATE, eps_root=0.0)),
     Rule("Muon", _call("Muon", lr=RATE), _other("Muon", lr=RATE),
          _other("contrib.muon", learning_rate=RATE, weight_decay=0.1), matrices=True, products=True),
     Rule("Schedule-free SGD", _call("ScheduleFreeSGD", lr=RATE), optax=_call("contrib.schedule_free_sgd", learning_rate=RATE)),
