@@ -5,7 +5,7 @@ p is the parameter, g its gradient, t = 1, 2, … the step, and η the learning 
 
 from __future__ import annotations
 
-from autograph import Tensor, Variable, clip, equal, greater, less, sign, where
+from autograph import Tensor, Variable, cast, clip, equal, greater, less, sign, where
 from optimizers.base import Optimizer
 from optimizers.decoupled import Decoupled, coupling, shrinkage
 from optimizers.hyperparameters import Hyper, amount, fraction, rate
@@ -51,7 +51,8 @@ class Rprop(Optimizer):
         """One step of p."""
         agreement = sign(g) * sign(s.h)
         before = where(equal(self.t, 1), self.rate, s.delta)
-        factor = where(greater(agreement, 0), self.grow, where(less(agreement, 0), self.shrink, 1))
+        grow, shrink = cast(self.grow, p.dtype), cast(self.shrink, p.dtype)  # a choice of numbers alone would be float64
+        factor = where(greater(agreement, 0), grow, where(less(agreement, 0), shrink, 1))
         s.delta = clip(before * factor, self.smallest, self.largest)
         s.h = where(less(agreement, 0), 0, g)
         return p - sign(s.h) * s.delta

@@ -17,15 +17,9 @@ def _gemm(alpha: Any, a: Any, b: Any, beta: Any, c: Any, *, trans_a: int, trans_
     return c
 
 
-def _axpy(x: Any, y: Any, n: int, a: Any) -> Any:
-    assert n == x.size == y.size and y.flags.c_contiguous, "BLAS would write into a copy"
-    y += a * x
-    return y
-
-
 @pytest.fixture
 def any_blas(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in of the same signatures where SciPy is missing."""
     if find_spec("scipy") is None:
-        kernels = SimpleNamespace(sgemm=_gemm, dgemm=_gemm, saxpy=_axpy, daxpy=_axpy)
+        kernels = SimpleNamespace(sgemm=_gemm, dgemm=_gemm)
         monkeypatch.setattr(blas, "_blas", lambda: kernels)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import autograph as ag
-from autograph.executors.numpy import executor
+from autograph.executors.numpy import commit
 from autograph.graph.tensor import Variable
 from optimizers import SGD, Adam, SparseAdam
 from tests.executors.faults import Shots, embedding, is_free, network, values
@@ -42,8 +42,7 @@ NETWORKS: dict[str, Callable[[], tuple[Any, list[Variable], list[Any]]]] = {
 @pytest.mark.parametrize("case", NETWORKS)
 def test_two_signals_a_call_never_tear_a_step(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if case == "blocks":
-        monkeypatch.setattr(executor, "BLOCK", 256)
-        monkeypatch.setattr(executor, "last_level_cache", lambda: 1024)
+        monkeypatch.setattr(commit, "BLOCK", 256)
     f, registers, feeds = NETWORKS[case]()
     g, twins, _ = NETWORKS[case]()  # the uninterrupted trajectory, always at the state of f or one step ahead
     start = f.state()

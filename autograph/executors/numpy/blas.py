@@ -1,20 +1,19 @@
-"""Commits by BLAS, where SciPy is installed, whose doors to it take an accumulator.
+"""Commits by BLAS, where SciPy is installed, whose door to it takes an accumulator: a gradient that is a product of
+matrices is stepped down at once, W ← W − η·A·B, in three passes less.
 
-gemm   a gradient that is a product of matrices is stepped down at once, W ← W − η·A·B: three passes less
-axpy   y ← y ± a·x in one pass where NumPy takes two
+axpy, y ← y + a·x, is left alone: it rounds once where the two calls of the plain form round twice, so that a register
+would get other bits in a long group than alone.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograph.executors.numpy.commit import Component, count_readers
-from autograph.executors.numpy.plan import GroupPlan
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Place, Step, Value
 
@@ -101,67 +100,3 @@ def _settled(x: Value, early: list[Step], recorder: Recorder) -> Value:
         if maker.template == "{}.T":
             return _transposed(_settled(maker.reads[0], early, recorder), recorder)
     return recorder.copy(x)
-
-
-class Axpy(NamedTuple):
-    """The call y ← y + a·x; its arguments are a, x, y, and y once more as the result."""
-
-    kernel: Any
-
-    def bound(self, a: Any, x: Any, y: Any) -> tuple[Any, ...]:
-        """What the commit calls."""
-        return self.kernel, x, y, y.size, a
-
-
-def accumulate(plans: list[GroupPlan], recorder: Recorder) -> list[Step]:
-    """Join `t = a·x; y = y ± t` in groups that run flat; return the early steps that negate what is subtracted."""
-    first = len(recorder.steps)
-    for p in plans:
-        if p.group.flat and sum(p.sizes) >= WORTH and _blas() is not None:
-            mark = recorder.apart()
-            recorder.node = p.group.writes[0].register
-            _accumulate(p, recorder)
-            for step in recorder.steps[mark:]:
-                step.guard = p.group.guard
-    return recorder.steps[first:]
-
-
-def _accumulate(p: GroupPlan, recorder: Recorder) -> None:
-    g = p.group
-    reads = Counter(a for _, arguments in g.calls for a in arguments[:-1] if isinstance(a, int))
-    made = {arguments[-1]: k for k, (_, arguments) in enumerate(g.calls)}
-    done: set[int] = set()
-    for k, (function, arguments) in enumerate(g.calls):
-        if function not in (np.add, np.subtract) or not all(isinstance(a, int) for a in arguments):
-            continue
-        left, right, result = arguments
-        for base, term in ((left, right), (right, left))[: 2 if function is np.add else 1]:
-            source = made.get(term, k)
-            if source >= k or source in done or reads[term] != 1 or term in g.targets or g.calls[source][0] is not np.multiply:
-                continue
-            a, x = _factor(g.calls[source][1])
-            dtype = g.columns[result][0].dtype
-            if a is None or dtype.char not in "fd" or a.dtype is not dtype or not _in_place(p, base, x, result, source, k):
-                continue
-            if function is np.subtract:
-                a = recorder.array_of(recorder.negative(a))
-            g.calls[k] = (Axpy(getattr(_blas(), f"{'s' if dtype.char == 'f' else 'd'}axpy")), [a, x, base, result])
-            done.add(source)
-            break
-    g.calls[:] = [call for k, call in enumerate(g.calls) if k not in done]
-
-
-def _factor(arguments: list[Any]) -> tuple[Value | None, int]:
-    """The rank-0 factor and the column of a product of the two."""
-    for a, x in ((arguments[0], arguments[1]), (arguments[1], arguments[0])):
-        if isinstance(a, Value) and isinstance(x, int):
-            return a, x
-    return None, -1
-
-
-def _in_place(p: GroupPlan, base: int, x: int, result: int, source: int, k: int) -> bool:
-    """Whether `result` is written over `base`, and `x` is still what it was when the product was due."""
-    place = {column: p.storage.get(column, column) for column in (base, x)}
-    if place[base] != p.storage[result] or place[x] == p.storage[result] or (p.shadows and base not in p.storage):
-        return False
-    return all(p.storage[arguments[-1]] != place[x] for _, arguments in p.group.calls[source + 1 : k])

@@ -6,6 +6,7 @@ component; components that are equal up to their arrays form a group, and a grou
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from typing import Any
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Guard, Place, Step, Value
 from autograph.graph.tensor import Tensor, Variable
+
+BLOCK = 65536  # elements that one pass over a long group takes at a time
+APART = 8192  # elements of a feed from which on calls of its own cost less than a copy of it beside others
 
 
 @dataclass(eq=False)
@@ -63,6 +67,22 @@ class Group:
     @property
     def writes(self) -> list[Write]:
         return [write for member in self.members for write in member.writes]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many elements each member has."""
+        return [math.prod(member.writes[0].home.shape) for member in self.members]
+
+    @property
+    def block(self) -> int:
+        """How many elements run at a time."""
+        return min(sum(self.sizes), BLOCK)
+
+    def fed(self) -> list[int]:
+        """The columns of feeds that are read where they lie: in a group of more than a block, and in a long member alone."""
+        size = sum(self.sizes)
+        worth = self.flat and (size > BLOCK or (len(self.members) == 1 and size >= APART))
+        return [n for n, column in enumerate(self.columns) if worth and all(v.place is Place.FEED for v in column)]
 
 
 def split_tail(steps: list[Step], kept: Iterable[Value], writes: Sequence[Write]) -> tuple[list[Step], list[Step]]:

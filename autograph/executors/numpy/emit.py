@@ -15,7 +15,9 @@ _LETTER = {
     Place.SCRATCH: "t", Place.HOME: "r", Place.CONSTANT: "c", Place.FEED: "x", Place.DYNAMIC: "v", Place.SCALAR: "s",
 }  # fmt: skip
 _INDENT = "    "
-_OURS = {*vars(numpy_namespace), "concatenate", "copyto", "dot", *(f"scalar_{name}" for name in vars(scalars))} - {"array"}
+_OURS = {
+    *vars(numpy_namespace), *(f"scalar_{name}" for name in vars(scalars)), "concatenate", "copyto", "dot", "mask", "select",
+} - {"array"}  # fmt: skip
 BY_KEYWORD = (np.maximum, np.minimum)  # a third argument by position is deprecated: it would warn, in the commit too
 
 

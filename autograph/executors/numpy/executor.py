@@ -8,7 +8,7 @@ import operator
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, groupby, pairwise, starmap
+from itertools import chain, groupby, starmap
 from types import CodeType
 from typing import Any
 
@@ -18,12 +18,14 @@ from autograph.arrays import numpy_namespace
 from autograph.control import Body
 from autograph.executors.executor import Refused
 from autograph.executors.numpy import commit, plan
-from autograph.executors.numpy.blas import Axpy, accumulate, step_by_gemm
-from autograph.executors.numpy.cache import last_level_cache
-from autograph.executors.numpy.emit import BY_KEYWORD, Source
+from autograph.executors.numpy.blas import step_by_gemm
+from autograph.executors.numpy.bound import BoundGroup, Check, joined, with_feeds
+from autograph.executors.numpy.emit import Source
 from autograph.executors.numpy.guards import guard_of, mark_guards
 from autograph.executors.numpy.record import Recorder
-from autograph.executors.numpy.rows import PutRows, write_by_rows
+from autograph.executors.numpy.rows import write_by_rows
+from autograph.executors.numpy.selection import by_bits
+from autograph.executors.numpy.sums import sum_by_blocks
 from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.graph.graph import ancestors
 from autograph.graph.register import copying, epoch
@@ -31,9 +33,6 @@ from autograph.graph.tensor import Tensor
 from autograph.program.lower import Tick
 
 _SHORT = 20_000  # characters
-BLOCK = 65536  # elements of a long array that one pass over a group takes at a time
-Call = tuple[Any, ...]
-Check = tuple[Any, Any, bool]  # a new value, the home it is for, and whether a skipped tick writes it all the same
 
 
 class Arena:
@@ -92,8 +91,9 @@ class Program:
             writes.append(commit.Write(register, homes[register], new, ALWAYS if guard is None else guard_of(guard, found)))
         kept = [*self.outputs, *(condition for write in writes for condition in write.guard)]
         steps = mark_guards(recorder.steps, kept, writes)
-        early, tail = commit.split_tail(steps, kept, writes)
+        early, tail = by_bits(*commit.split_tail(steps, kept, writes), recorder)
         parts = commit.components(tail, writes)
+        early = sum_by_blocks(parts, early, kept, recorder)
         shadowed = self.on_nonfinite != "apply"
         if not shadowed:
             early = step_by_gemm(parts, early, kept, recorder)
@@ -104,7 +104,6 @@ class Program:
             early += copies
         early += plan.stage(groups, early, recorder)
         self.plans = [plan.plan_group(g, recorder, shadowed) for g in groups]
-        early += accumulate(self.plans, recorder)
         self.memory = plan.plan_memory(early, self.plans, kept)
         self.text = Source(list(feeds.values()), len(early))
         self.source = self.text.write(early, self._ending)
@@ -143,11 +142,13 @@ class Program:
         return [(guard, list(some)) for guard, some in groupby(self.plans, lambda p: p.group.guard)]
 
     def _chained(self, letter: str, source: Source) -> str:
-        """All lists of one kind, those behind a guard only where it holds."""
-        names = [
-            f"({letter}{i} if {source.asked(guard)} else ())" if guard else f"{letter}{i}"
-            for i, (guard, _) in enumerate(self._segments())
-        ]
+        """All lists of one kind, those behind a guard only where it holds, and feeds where calls read them as they lie."""
+        names = []
+        for i, (guard, plans) in enumerate(self._segments()):
+            name, feeds = f"{letter}{i}", _fed_to(plans)
+            if letter == "C" and feeds:
+                name = f"with_feeds({name}, F{i}, {', '.join(map(source.name, feeds))})"
+            names.append(f"({name} if {source.asked(guard)} else ())" if guard else name)
         return names[0] if len(names) == 1 else f"chain({', '.join(names)})"
 
     # binding ----------------------------------------------------------------------------------------------------------
@@ -164,13 +165,14 @@ class Program:
         arrays: dict[Value, Any] = {}
         environment: dict[str, Any] = {
             "deque": deque, "starmap": starmap, "chain": chain, "call": operator.call, "array": np.array,
-            "float64": np.float64, "finite": _finite, "refused": self._refused, **self.text.objects,
+            "float64": np.float64, "finite": _finite, "refused": self._refused, "with_feeds": with_feeds,
+            **self.text.objects,
         }  # fmt: skip
         for name, value in self.text.fixed.items():
             environment[name] = self._array(value, arrays)
         for i, (_, plans) in enumerate(self._segments()):
             bound = [BoundGroup(p, lambda v: self._array(v, arrays)) for p in plans]
-            environment[f"C{i}"] = [call for group in bound for call in group.calls]
+            environment[f"C{i}"], environment[f"F{i}"] = joined(bound, _fed_to(plans))
             environment[f"W{i}"] = [call for group in bound for call in group.late]
             environment[f"K{i}"] = [check for group in bound for check in group.checks]
         exec(self._code, environment)  # our own text, made by `emit` from numbers and our own names
@@ -266,6 +268,11 @@ def _compiled(source: str, filename: str) -> CodeType:
     return _kept(source, filename) if len(source) <= _SHORT else compile(source, filename, "exec")
 
 
+def _fed_to(plans: Iterable[plan.GroupPlan]) -> list[Value]:
+    """The feeds that these groups read where they lie."""
+    return list(dict.fromkeys(value for p in plans for number in p.fed for value in p.group.columns[number]))
+
+
 def _fetched(value: Value, source: Source) -> str:
     name = source.name(value)
     if value.place is Place.SCALAR:
@@ -298,90 +305,6 @@ def _settle(g: commit.Group) -> None:
             r.move(flat[start:stop].reshape(r.home.shape))
             r.grouped = True
             start = stop
-
-
-class BoundGroup:
-    """A group's calls on real arrays: over the longest runs of members whose arrays are adjacent, in blocks where long."""
-
-    def __init__(self, p: plan.GroupPlan, array: Callable[[Value], Any]) -> None:
-        self.calls: list[Call] = []
-        self.late: list[Call] = []
-        self.checks: list[Check] = []
-        g = p.group
-        columns = {
-            number: [array(v) for v in column] for number, column in enumerate(g.columns) if number not in g.temporaries
-        }
-        own = {number: array(area) for number, area in p.storage.items() if isinstance(area, Value)}
-        shadows = {number: array(area) for number, area in p.shadows.items()}
-        if not g.flat:
-            arrays = {number: column[0] for number, column in columns.items()}
-            self._add(p, array, arrays, own, shadows)
-            return
-        sizes = p.sizes
-        start = 0
-        for first, last in _runs(list(columns.values()), len(sizes)):
-            stop = start + sum(sizes[first:last])
-            arrays = {n: _joined(column[first:last]) for n, column in columns.items()}
-            scratch = {n: area[start:stop] for n, area in own.items()}
-            shade = {n: area[start:stop] for n, area in shadows.items()}
-            width = sum(a.itemsize for a in (*arrays.values(), *scratch.values()))
-            step = stop - start if (stop - start) * width <= last_level_cache() else BLOCK
-            for at in range(0, stop - start, max(step, 1)):
-                block = slice(at, at + step)
-                cut = [{n: a[block] for n, a in kind.items()} for kind in (arrays, scratch, shade)]
-                self._add(p, array, *cut)
-            start = stop
-
-    def _add(
-        self,
-        p: plan.GroupPlan,
-        array: Callable[[Value], Any],
-        arrays: dict[int, Any],
-        own: dict[int, Any],
-        shadows: dict[int, Any],
-    ) -> None:
-        written = {**arrays, **shadows}
-        place = {n: written[s] if isinstance(s, int) else own[n] for n, s in p.storage.items()}
-        for function, arguments in p.group.calls:
-            given = [array(a) if isinstance(a, Value) else place.get(a, arrays.get(a)) for a in arguments]
-            if isinstance(function, Axpy):
-                self.calls.append(function.bound(*given[:3]))
-                continue
-            if isinstance(function, PutRows):
-                (self.late if p.late else self.calls).append(function.bound(given[0], given[1], given[-1]))
-                if p.late:
-                    self.checks.append((given[2], given[3], False))
-                continue
-            if function in BY_KEYWORD:
-                function, given = functools.partial(function, out=given[-1]), given[:-1]
-            self.calls.append((function, *given))
-        for column, home in p.copies:
-            self.calls.append(copying(written[home], place.get(column, arrays.get(column))))
-        for home, shadow in shadows.items():
-            counter = all(v.register is not None and v.register.default_update is not None for v in p.group.columns[home])
-            self.checks.append((shadow, arrays[home], counter))
-            self.late.append(copying(arrays[home], shadow))
-
-
-def _runs(columns: Sequence[list[Any]], count: int) -> list[tuple[int, int]]:
-    """Half-open ranges of members that lie side by side in every column."""
-    ends = [0]
-    addresses = [[a.__array_interface__["data"][0] for a in column] for column in columns]
-    for i in range(1, count):
-        for column, address in zip(columns, addresses, strict=True):
-            if address[i - 1] + column[i - 1].nbytes != address[i] or column[i - 1].base is not column[i].base:
-                ends.append(i)
-                break
-    ends.append(count)
-    return list(pairwise(ends))
-
-
-def _joined(arrays: list[Any]) -> Any:
-    """Adjacent arrays as one flat view."""
-    if len(arrays) == 1:
-        return arrays[0].reshape(-1)
-    size = sum(a.size for a in arrays)
-    return np.lib.stride_tricks.as_strided(arrays[0].reshape(-1), (size,), (arrays[0].itemsize,))
 
 
 def quiet_context() -> contextvars.Context:

@@ -6,14 +6,13 @@ arrays whose lives do not overlap share bytes of one arena, which all programs o
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograph.executors.numpy.commit import Group
+from autograph.executors.numpy.commit import APART, Group
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Place, Step, Value
 
@@ -22,18 +21,15 @@ ALIGNMENT = 64
 
 @dataclass(eq=False)
 class GroupPlan:
-    """A group with an array for each column: `areas` for flat storage, `storage` for what each column is written to."""
+    """A group, and the arrays that its columns are written to. Those of a flat group are flat; scratch is for a block."""
 
     group: Group
     storage: dict[int, int | Value]  # a temporary column → the column of a home, or scratch of its own
     shadows: dict[int, Value]  # a home's column → where its new value waits, under a guard against non-finite values
     copies: list[tuple[int, int]]  # (column, home column) to copy at the end of the group
     late: bool = False  # whether its direct calls wait until all new values were checked
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many elements each member has."""
-        return [math.prod(member.writes[0].home.shape) for member in self.group.members]
+    fed: dict[int, Value] = field(default_factory=dict)  # a column of feeds that are not copied → a block for short ones
+    block: int = 0  # how many elements run at a time, where it is flat
 
 
 @dataclass
@@ -50,9 +46,9 @@ def stage(groups: Iterable[Group], steps: list[Step], recorder: Recorder) -> lis
     makers = {step.result: step for step in steps}
     copies: list[Step] = []
     for g in groups:
-        homes = set(g.targets.values())
+        homes, fed = set(g.targets.values()), g.fed()
         for number, column in enumerate(g.columns):
-            if number in homes or number in g.temporaries or all(v.root.place is Place.HOME for v in column):
+            if number in homes or number in fed or number in g.temporaries or all(v.root.place is Place.HOME for v in column):
                 continue
             if g.flat and len(column) > 1:
                 copies += _side_by_side(column, placed, makers, recorder, g)
@@ -124,15 +120,16 @@ def plan_group(g: Group, recorder: Recorder, shadowed: bool) -> GroupPlan:
         if isinstance(arguments[-1], int):
             made[arguments[-1]] = k
     plan = GroupPlan(g, {}, {}, [], late=shadowed and not g.targets)
-    shape = (sum(plan.sizes),) if g.flat else None
+    plan.block = g.block
 
-    def scratch(column: int) -> Value:
+    def scratch(column: int, length: int) -> Value:
         like = g.columns[column][0]
-        return recorder.scratch(like.dtype, shape or like.shape)
+        return recorder.scratch(like.dtype, (length,) if g.flat else like.shape)
 
+    plan.fed = {n: scratch(n, 0 if min(g.sizes) >= APART else plan.block) for n in g.fed()}
     for column, home in g.targets.items():
         if shadowed:
-            plan.shadows[home] = scratch(home)
+            plan.shadows[home] = scratch(home, sum(g.sizes))
         in_place = column in made and (shadowed or last_read.get(home, -1) <= made[column])
         if in_place and _same_type(g, column, home):
             _claim(g, plan, column, home, made, last_read, shadowed)
@@ -142,11 +139,11 @@ def plan_group(g: Group, recorder: Recorder, shadowed: bool) -> GroupPlan:
     for column, k in sorted(made.items(), key=lambda item: item[1]):
         if column not in plan.storage:
             kept = column in g.targets
-            like = g.columns[column][0]
-            fit = next((f for f in free if f[0] <= k and f[1].dtype == like.dtype and (shape or like.shape) == f[1].shape), None)
+            area = scratch(column, plan.block)
+            fit = next((f for f in free if f[0] <= k and f[1].dtype == area.dtype and f[1].shape == area.shape), None)
             if fit is not None:
                 free.remove(fit)
-            area = fit[1] if fit else scratch(column)
+                area = fit[1]
             plan.storage[column] = area
             free.append((len(g.calls) + 1 if kept else last_read.get(column, k), area))
     return plan
@@ -212,7 +209,7 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
             for a in arguments:
                 if isinstance(a, Value):
                     touch(a, end if plan.late else time)
-        for area in [*plan.storage.values(), *plan.shadows.values()]:
+        for area in [*plan.storage.values(), *plan.shadows.values(), *plan.fed.values()]:
             if isinstance(area, Value):
                 touch(area, time)
         for area in plan.shadows.values():
@@ -257,7 +254,7 @@ def _dying_input(
     if time >= len(early):
         return None
     step = early[time]
-    if not (step.safe and step.into and not step.first and step.result is value):
+    if not (step.safe and isinstance(step.function, np.ufunc) and step.result is value):
         return None
     reads = step.reads
     for candidate in reads:

@@ -46,6 +46,7 @@ class Recorder:
         self.recording = False
         self._scalars: dict[Value, Value] = {}
         self._arrays: dict[Value, Value] = {}
+        self._constants: dict[tuple[DType, bytes], Value] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Value]:
         if name.startswith("_"):
@@ -75,7 +76,14 @@ class Recorder:
         return Value(Place.DYNAMIC, dtype, shape, recorder=self)
 
     def constant(self, array: np.ndarray[Any, Any]) -> Value:
-        return Value(Place.CONSTANT, CANONICAL[array.dtype], array.shape, array=array, layout=array, recorder=self)
+        """A constant; of rank 0, the same for the same number, so that steps are alike which read it."""
+        key = (array.dtype, array.tobytes()) if array.ndim == 0 else None
+        if key in self._constants:
+            return self._constants[key]
+        value = Value(Place.CONSTANT, CANONICAL[array.dtype], array.shape, array=array, layout=array, recorder=self)
+        if key is not None:
+            self._constants[key] = value
+        return value
 
     def leaf(self, tensor: Tensor) -> Value:
         shape: tuple[int, ...] = tensor.shape  # type: ignore[assignment]  # lowered: static
@@ -207,9 +215,7 @@ class Recorder:
         if a.dtype is not b.dtype or not isinstance(condition, Value) or condition.dtype is not BOOL:
             raise Unrecordable
         result = self.scratch(a.dtype, np.broadcast_shapes(condition.shape, a.shape, b.shape))
-        self.steps.append(Step("copyto", np.copyto, [b], result, self.node, into=True, first=True))
-        arguments = [a, "no", condition]
-        self.steps.append(Step("copyto", np.copyto, arguments, result, self.node, into=True, first=True))
+        self.steps.append(Step("select", select, [condition, a, b], result, self.node, into=True, safe=True))
         return result
 
     def _call(self, name: str, function: Callable[..., Any], *operands: Any) -> Value:
@@ -363,6 +369,12 @@ class Recorder:
 def _resolved(function: np.ufunc, asked: tuple[Any, ...]) -> tuple[DType, ...]:
     """The dtypes in which a ufunc takes its operands and gives its results."""
     return function.resolve_dtypes((*asked, *(None,) * function.nout))
+
+
+def select(condition: Any, a: Any, b: Any, out: Any) -> None:
+    """`out` becomes a where the condition holds, and b elsewhere; it is none of them."""
+    np.copyto(out, b)
+    np.copyto(out, a, "no", condition)
 
 
 def _is_scalar(x: Any) -> bool:
