@@ -197,6 +197,11 @@ def part(x: Array, start: int, stop: int, shape: tuple[int, ...]) -> Array:
     return x[start:stop].reshape(shape)
 
 
+def part_at(x: Array, key: tuple[Any, ...]) -> Array:
+    """The view of x that slices and whole numbers pick, of rank 0 too."""
+    return x[(*key, ...)]
+
+
 def basis_like(x: Array) -> Array:
     """Every array of the shape of x that is 1 in one place and 0 elsewhere, stacked in order."""
     return np.eye(np.size(x), dtype=np.asarray(x).dtype).reshape(np.size(x), *np.shape(x))

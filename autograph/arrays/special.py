@@ -30,17 +30,17 @@ _SQRT_HALF = math.sqrt(0.5)
 
 # fmt: off
 # erf(x)/x in x², |x| ≤ 1/2
-_ERF = (
+ERF = (
     1.4722699274400109e-06, -1.4845531998644718e-05, 0.00012053322205509779, -0.0008548297479645846,
     0.005223977369799816, -0.026866170632682117, 0.11283791670924707, -0.37612638903183465, 1.1283791670955126,
 )
 # erf(x)/x in x², |x| ≤ 4, as accurate as float32 needs
-_ERF_SHORT_P = (
+ERF_SHORT_P = (
     -1.361890822e-08, 4.7684050159e-06, 0.0003826560427, 0.0038530908327, 0.054369392421, 0.18505351494, 1.12837917,
 )
-_ERF_SHORT_Q = (6.3907928006e-05, 0.0013124131456, 0.015479382527, 0.11396060979, 0.49733283898, 1.0)
+ERF_SHORT_Q = (6.3907928006e-05, 0.0013124131456, 0.015479382527, 0.11396060979, 0.49733283898, 1.0)
 # (1 + 2x)·exp(x²)·erfc(x) in (x - 4)/(x + 4), x ≥ 0
-_ERFCX = (
+ERFCX = (
     -2.6563699346558087e-10, 9.285360163433012e-10, 3.1685899836320996e-09, -1.233190442946843e-08,
     -2.0560698495013622e-08, 1.0630172627358504e-07, 7.747437051029861e-08, -8.210423214250482e-07,
     2.91964541011768e-07, 5.706559151176362e-06, -1.1221278319978699e-05, -2.4397720594410568e-05,
@@ -170,7 +170,7 @@ def _gaussian(x: Array, scale: float) -> Array:
 
 def _scaled_erfc(x: Array) -> Array:
     """exp(x²)·erfc(x) for finite x ≥ 0."""
-    return _polynomial((x - 4) / (x + 4), _ERFCX) / (1 + 2 * x)
+    return _polynomial((x - 4) / (x + 4), ERFCX) / (1 + 2 * x)
 
 
 def _normal_tail(x: Array) -> Array:
@@ -199,13 +199,13 @@ def _erf(x: Array) -> Array:
     """erf(x): a polynomial near 0, 1 - erfc(|x|) with the sign of x from 1/2 on."""
     a = np.minimum(np.abs(x), 30)
     large = np.copysign(1 - _gaussian(a, 1) * _scaled_erfc(a), x)
-    return np.where(a < 0.5, x * _polynomial(x * x, _ERF), large)
+    return np.where(a < 0.5, x * _polynomial(x * x, ERF), large)
 
 
 def _erf_short(x: Array) -> Array:
     """erf(x) to 26 bits at a third of the price: one rational function up to |x| = 4, where float32 reaches 1."""
     x = np.clip(x, -4, 4)
-    return x * _rational(x * x, _ERF_SHORT_P, _ERF_SHORT_Q)
+    return x * _rational(x * x, ERF_SHORT_P, ERF_SHORT_Q)
 
 
 @_elementwise(np.float64)

@@ -105,6 +105,10 @@ class BoundGroup:
             self.calls.append((function, *given))
         for column, home in p.copies:
             self.calls.append(copying(written[home], place.get(column, arrays.get(column))))
+        self._check(p, arrays, shadows)
+
+    def _check(self, p: plan.GroupPlan, arrays: dict[int, Any], shadows: dict[int, Any]) -> None:
+        """What is asked of new values that wait in shadows, and how they go home."""
         for home, shadow in shadows.items():
             counter = all(v.register is not None and v.register.default_update is not None for v in p.group.columns[home])
             self.checks.append((shadow, arrays[home], counter))

@@ -63,6 +63,7 @@ class Group:
     temporaries: set[int] = field(default_factory=set)
     read: set[Variable] = field(default_factory=set)  # registers whose old values some member reads
     written: set[Variable] = field(default_factory=set)  # registers that some member writes
+    reads_feeds: bool = True  # where they lie, if that is worth it
 
     @property
     def writes(self) -> list[Write]:
@@ -81,7 +82,7 @@ class Group:
     def fed(self) -> list[int]:
         """The columns of feeds that are read where they lie: in a group of more than a block, and in a long member alone."""
         size = sum(self.sizes)
-        worth = self.flat and (size > BLOCK or (len(self.members) == 1 and size >= APART))
+        worth = self.flat and self.reads_feeds and (size > BLOCK or (len(self.members) == 1 and size >= APART))
         return [n for n, column in enumerate(self.columns) if worth and all(v.place is Place.FEED for v in column)]
 
 

@@ -55,6 +55,7 @@ class Program:
     """A prepared tick. `run(feeds)` gives the outputs and commits; the caller holds the registers' lock."""
 
     filename = "<autograph>"
+    reads_feeds = True  # whether the commit may read feeds where they lie
 
     def __init__(self, tick: Tick, arena: Arena, on_nonfinite: str) -> None:
         self.tick = tick
@@ -66,7 +67,7 @@ class Program:
         self.run: Callable[..., list[Any]] = self._unbound
 
     def _record(self) -> None:
-        tick, recorder = self.tick, Recorder(self._prepared)
+        tick, recorder = self.tick, self._recorder()
         self.bodies: list[Program] = []
         order = ancestors(tick.roots)
         feeds = {p: recorder.leaf(p) for p in tick.inputs}
@@ -91,9 +92,7 @@ class Program:
             writes.append(commit.Write(register, homes[register], new, ALWAYS if guard is None else guard_of(guard, found)))
         kept = [*self.outputs, *(condition for write in writes for condition in write.guard)]
         steps = mark_guards(recorder.steps, kept, writes)
-        early, tail = by_bits(*commit.split_tail(steps, kept, writes), recorder)
-        parts = commit.components(tail, writes)
-        early = sum_by_blocks(parts, early, kept, recorder)
+        early, parts = self._parts(steps, kept, writes, recorder)
         shadowed = self.on_nonfinite != "apply"
         if not shadowed:
             early = step_by_gemm(parts, early, kept, recorder)
@@ -102,12 +101,29 @@ class Program:
         if not shadowed:
             groups, copies = commit.in_order(groups, recorder, tick.registers[0] if tick.registers else None)  # type: ignore[arg-type]
             early += copies
+        for g in groups:
+            g.reads_feeds = self.reads_feeds
         early += plan.stage(groups, early, recorder)
         self.plans = [plan.plan_group(g, recorder, shadowed) for g in groups]
-        self.memory = plan.plan_memory(early, self.plans, kept)
-        self.text = Source(list(feeds.values()), len(early))
-        self.source = self.text.write(early, self._ending)
+        self._write(list(feeds.values()), early, kept, recorder)
         self._code = _compiled(self.source, self.filename)
+
+    def _recorder(self) -> Recorder:
+        return Recorder(self._prepared)
+
+    def _parts(
+        self, steps: list[Step], kept: list[Value], writes: list[commit.Write], recorder: Recorder
+    ) -> tuple[list[Step], list[commit.Component]]:
+        """The early steps, and the components of the commit."""
+        early, tail = by_bits(*commit.split_tail(steps, kept, writes), recorder)
+        parts = commit.components(tail, writes)
+        return sum_by_blocks(parts, early, kept, recorder), parts
+
+    def _write(self, feeds: list[Value], early: list[Step], kept: list[Value], recorder: Recorder) -> None:
+        """Plan the memory of the early steps and of the commit, and write the text of the tick."""
+        self.memory = plan.plan_memory(early, self.plans, kept)
+        self.text = Source(feeds, len(early))
+        self.source = self.text.write(early, self._ending)
 
     def _prepared(self, body: Body) -> Body:
         """A graph that an op holds, as a program of its own; left alone where a size is not known before it runs."""
@@ -168,16 +184,25 @@ class Program:
             "float64": np.float64, "finite": _finite, "refused": self._refused, "with_feeds": with_feeds,
             **self.text.objects,
         }  # fmt: skip
+        environment.update(self._bound(lambda v: self._array(v, arrays)))
         for name, value in self.text.fixed.items():
             environment[name] = self._array(value, arrays)
         for i, (_, plans) in enumerate(self._segments()):
-            bound = [BoundGroup(p, lambda v: self._array(v, arrays)) for p in plans]
+            bound = self._commit(plans, lambda v: self._array(v, arrays))
             environment[f"C{i}"], environment[f"F{i}"] = joined(bound, _fed_to(plans))
             environment[f"W{i}"] = [call for group in bound for call in group.late]
             environment[f"K{i}"] = [check for group in bound for check in group.checks]
         exec(self._code, environment)  # our own text, made by `emit` from numbers and our own names
         self.run = environment["tick"]
         self.stamp = epoch[0] + self.arena.epoch
+
+    def _commit(self, plans: list[plan.GroupPlan], array: Callable[[Value], Any]) -> list[BoundGroup]:
+        """The groups of the commit on real arrays."""
+        return [BoundGroup(p, array) for p in plans]
+
+    def _bound(self, array: Callable[[Value], Any]) -> dict[str, Any]:
+        """What else the text names."""
+        return {}
 
     def _array(self, value: Value, arrays: dict[Value, Any]) -> Any:
         """The array a fixed value is bound to."""
@@ -237,6 +262,15 @@ class Program:
             return inner(*feeds)  # type: ignore[no-any-return]
 
         return list(rows.values()), tick
+
+    @property
+    def assembly(self) -> str:
+        """The machine code that was made for this program."""
+        return ""
+
+    def explain(self) -> str:
+        """How it runs, in a sentence."""
+        return f"{len(self.text.steps)} steps, each a call of NumPy; {len(self.plans)} groups of updates"
 
     def step_at(self, line: int) -> Step | None:
         """The step that a line of `source` came from."""

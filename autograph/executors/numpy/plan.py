@@ -7,14 +7,15 @@ arrays whose lives do not overlap share bytes of one arena, which all programs o
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from autograph.executors.numpy.commit import APART, Group
 from autograph.executors.numpy.record import Recorder
-from autograph.executors.numpy.values import Place, Step, Value
+from autograph.executors.numpy.values import Guard, Place, Step, Value
 
 ALIGNMENT = 64
 
@@ -30,6 +31,21 @@ class GroupPlan:
     late: bool = False  # whether its direct calls wait until all new values were checked
     fed: dict[int, Value] = field(default_factory=dict)  # a column of feeds that are not copied → a block for short ones
     block: int = 0  # how many elements run at a time, where it is flat
+
+
+class Made(Protocol):
+    """What planning asks of a step, or of several that run as one."""
+
+    @property
+    def guard(self) -> Guard: ...
+
+    @property
+    def reads(self) -> list[Value]: ...
+
+    @property
+    def makes(self) -> list[Value]: ...
+
+    def goes_over(self, value: Value) -> bool: ...
 
 
 @dataclass
@@ -81,7 +97,7 @@ def _side_by_side(
 
     def gather(stop: int) -> None:
         if run:
-            target = _part(area, run_start, stop, (stop - run_start,))
+            target = part_of(area, run_start, stop, (stop - run_start,))
             step = Step("concatenate", np.concatenate, [tuple(run), None], target, g.writes[0].register, into=True)
             step.guard = g.guard
             copies.append(step)
@@ -97,13 +113,13 @@ def _side_by_side(
             if not run:
                 run_start = start
             run.append(value)
-            column[k] = _part(area, start, start + size, value.shape)
+            column[k] = part_of(area, start, start + size, value.shape)
         start += size
     gather(start)
     return copies
 
 
-def _part(area: Value, start: int, stop: int, shape: tuple[int, ...]) -> Value:
+def part_of(area: Value, start: int, stop: int, shape: tuple[int, ...]) -> Value:
     return Value(
         area.place, area.dtype, shape, source=area, transform=("part", (start, stop, shape)), recorder=area.recorder
     )
@@ -171,7 +187,7 @@ def _claim(
             return
 
 
-def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]) -> Memory:
+def plan_memory(early: Sequence[Made], plans: list[GroupPlan], kept: Iterable[Value]) -> Memory:
     """Offsets in the arena for every root array, by first fit over lifetimes; ufuncs write over an input that dies."""
     end = len(early) + len(plans)
     last: dict[Value, int] = {}
@@ -188,14 +204,16 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
             last[root] = max(last.get(root, 0), time)
 
     for time, step in enumerate(early):
-        if step.result.root.place is Place.DYNAMIC:
-            roots = {v.root for v in step.reads}
-            held[step.result.root] = {r for r in roots if r.place is Place.SCRATCH}.union(*(held.get(r, ()) for r in roots))
+        for made in step.makes:
+            if made.root.place is Place.DYNAMIC:
+                roots = {v.root for v in step.reads}
+                held[made.root] = {r for r in roots if r.place is Place.SCRATCH}.union(*(held.get(r, ()) for r in roots))
         for value in step.reads:
             touch(value, time)
         for condition in step.guard:
             touch(condition, time)
-        touch(step.result, time)
+        for made in step.makes:
+            touch(made, time)
     for value in kept:
         touch(value, len(early))
     for k, plan in enumerate(plans):
@@ -219,7 +237,7 @@ def plan_memory(early: list[Step], plans: list[GroupPlan], kept: Iterable[Value]
     return _assign(early, first, last)
 
 
-def _assign(early: list[Step], first: dict[Value, int], last: dict[Value, int]) -> Memory:
+def _assign(early: Sequence[Made], first: dict[Value, int], last: dict[Value, int]) -> Memory:
     memory = Memory()
     gaps = _Gaps()
     leaving: dict[int, list[Value]] = {}
@@ -248,13 +266,13 @@ def _rounded(nbytes: int) -> int:
 
 
 def _dying_input(
-    early: list[Step], time: int, value: Value, last: dict[Value, int], memory: Memory, given_away: set[Value]
+    early: Sequence[Made], time: int, value: Value, last: dict[Value, int], memory: Memory, given_away: set[Value]
 ) -> Value | None:
     """An input of the ufunc that makes `value`, of the same type and read for the last time there: its bytes serve again."""
     if time >= len(early):
         return None
     step = early[time]
-    if not (step.safe and isinstance(step.function, np.ufunc) and step.result is value):
+    if not step.goes_over(value):
         return None
     reads = step.reads
     for candidate in reads:

@@ -37,7 +37,12 @@ class Unrecordable(Exception):
 
 
 class Recorder:
-    """The namespace handed to `eval`: same names as `numpy_namespace`, values for arrays, steps for calls."""
+    """The namespace handed to `eval`: same names as `numpy_namespace`, values for arrays, steps for calls.
+
+    python_floats  whether arithmetic of rank 0 in float64 becomes that of Python
+    """
+
+    python_floats = True
 
     def __init__(self, prepare: Callable[[Body], Body] = lambda body: body) -> None:
         self.prepare = prepare
@@ -130,7 +135,7 @@ class Recorder:
 
     def _ufunc(self, name: str, function: np.ufunc, *operands: Any) -> Value:
         given = [self._known(x) for x in operands]
-        if name in _INLINE or name in _BY_CALL:
+        if self.python_floats and (name in _INLINE or name in _BY_CALL):
             if all(map(_is_scalar, given)) and any(isinstance(x, Value) for x in given):
                 return self._scalar(name, [self.scalar_of(x) for x in given])
         given = [self.array_of(x) for x in given]
@@ -187,12 +192,12 @@ class Recorder:
             return self.constant(np.asarray(x, dtype))
         if x.dtype is dtype:
             return x
-        if x.dtype is FLOAT64 and x.shape == () and dtype.kind == "f":
+        if self.python_floats and x.dtype is FLOAT64 and x.shape == () and dtype.kind == "f":
             result = self.scratch(dtype, ())
             self.steps.append(Step("", None, [self.scalar_of(x)], result, self.node, template="fill"))
             return result
         x = self.array_of(x)
-        if dtype is FLOAT64 and x.shape == () and x.dtype.kind in "iu":
+        if self.python_floats and dtype is FLOAT64 and x.shape == () and x.dtype.kind in "iu":
             scalar = Value(Place.SCALAR, FLOAT64, (), recorder=self)
             self.steps.append(Step("", None, [x], scalar, self.node, template="float({})"))
             return scalar

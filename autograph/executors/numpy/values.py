@@ -138,6 +138,16 @@ class Step:
             self.reads = [v for some in nested for v in some if isinstance(v, Value)]
 
 
+    @property
+    def makes(self) -> list[Value]:
+        """The values it leaves behind."""
+        return [self.result]
+
+    def goes_over(self, value: Value) -> bool:
+        """Whether the value, which it makes, may take the place of an input of the same type: element by element."""
+        return self.safe and isinstance(self.function, np.ufunc) and self.result is value
+
+
 @functools.lru_cache(maxsize=1024)
 def stand_in(dtype: DType, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """An array of that type whose elements nobody may touch: for strides alone."""
