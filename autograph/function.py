@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph import config, feeding, flat, inspection
+from autograph import feeding, flat, inspection
 from autograph.arguments import as_name, choice, shown, whole
 from autograph.errors import (
     NOTHING_CHANGED,
@@ -21,7 +21,7 @@ from autograph.errors import (
     ReentrantCallError,
     nearest,
 )
-from autograph.executors.executor import Executor, executor_named
+from autograph.executors.executor import Executor, default_executor, executor_named
 from autograph.graph.graph import ancestors, substitute
 from autograph.graph.notation import escaped
 from autograph.graph.register import epoch, locked, merge
@@ -140,7 +140,7 @@ class Function:
         self.registers = [
             t for t in dict.fromkeys([*ancestors(tick.roots), *tick.registers]) if isinstance(t, Variable)
         ]
-        self.executor: Executor = executor_named(config.default_executor() if executor is None else executor)
+        self.executor: Executor = default_executor() if executor is None else executor_named(executor)
         self._inputs = inputs
         self._keys = list(inputs) if isinstance(inputs, dict) else None
         entries = list(inputs.values()) if isinstance(inputs, dict) else list(inputs)
@@ -369,6 +369,17 @@ class Function:
     def source(self) -> str:
         """The generated code of the program prepared last; empty before the first call."""
         return "" if self._program is None else str(self._program.source)
+
+    @property
+    def assembly(self) -> str:
+        """The machine code of the program prepared last; empty where the executor compiles none."""
+        return "" if self._program is None else str(self._program.assembly)
+
+    def explain(self) -> str:
+        """How the program prepared last runs: its steps, and those that stay calls of NumPy, each with the reason."""
+        if self._program is None:
+            return f"{self.name}: not prepared yet; call it, or prepare(…) it for the shapes of its inputs"
+        return f"{self.name} on {self.executor.name}: {self._program.explain()}"
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{p.name}: {p.type}" for p in self.tick.inputs)

@@ -1,0 +1,139 @@
+"""The text of one function in LLVM's language: its blocks, its loops, and the words it is called with.
+
+Every kernel has the same type: it gets the address of a row of 64-bit words, which hold pointers, sizes and strides, and
+returns how many entries of its program to pass over, which is 0 but for guards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from autograph.executors.native.compiler import NAME
+from autograph.executors.native.emitter import Emitter, Number, stored
+
+Body = Callable[[str, list[Number]], list[Number]]
+
+
+class Code:
+    """A function that is being written. `block` is the label of the block that the next line goes to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.declared: dict[str, None] = {}
+        self.block = "entry"
+        self.words = 0
+        self._numbers = count()
+
+    def name(self) -> str:
+        return f"%v{next(self._numbers)}"
+
+    def line(self, text: str) -> str:
+        """An instruction with a result; the name of that."""
+        name = self.name()
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def word(self, type: str = "i64") -> str:
+        """The next word of the row."""
+        place = self.line(f"getelementptr i64, ptr %words, i64 {self.words}")
+        self.words += 1
+        return self.line(f"load {type}, ptr {place}")
+
+    def emitter(self, lanes: int) -> Emitter:
+        """An emitter for the current block; `take` puts what it has written into it."""
+        return Emitter(lanes, self.name)
+
+    def take(self, e: Emitter) -> None:
+        self.lines += [f"  {line}" for line in e.lines]
+        self.declared.update(e.declared)
+        e.lines.clear()
+
+    def _start(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def loop(
+        self, start: str, stop: str, step: int, body: Body, carried: Sequence[Number] = (), lanes: Sequence[int] = ()
+    ) -> list[Number]:
+        """`body(i, carried)` for i from start to stop; it returns what the next turn carries. What the last one returned.
+
+        lanes  for each of the carried, how many numbers it holds
+        """
+        number = next(self._numbers)
+        turn, after = f"turn{number}", f"after{number}"
+        before = self.block
+        some = self.line(f"icmp slt i64 {start}, {stop}")
+        self.lines.append(f"  br i1 {some}, label %{turn}, label %{after}")
+        self._start(turn)
+        place = len(self.lines)
+        i = self.name()
+        held = [Number(self.name(), c.type) for c in carried]
+        results = body(i, held)
+        following = self.line(f"add nsw i64 {i}, {step}")
+        more = self.line(f"icmp slt i64 {following}, {stop}")
+        last = self.block
+        self.lines.append(f"  br i1 {more}, label %{turn}, label %{after}")
+        types = [Emitter(width, self.name).llvm_type(c.type) for c, width in zip(carried, lanes, strict=True)]
+        heads = [f"  {i} = phi i64 [{start}, %{before}], [{following}, %{last}]"] + [
+            f"  {h.name} = phi {t} [{c.name}, %{before}], [{r.name}, %{last}]"
+            for h, t, c, r in zip(held, types, carried, results, strict=True)
+        ]
+        self.lines[place:place] = heads
+        self._start(after)
+        return [
+            Number(self.line(f"phi {t} [{c.name}, %{before}], [{r.name}, %{last}]"), c.type)
+            for t, c, r in zip(types, carried, results, strict=True)
+        ]
+
+    def text(self) -> str:
+        """The whole function."""
+        return "\n".join([*self.declared, f"define i64 {NAME}(ptr %words) {{", "entry:", *self.lines, "  ret i64 0", "}"])
+
+
+def load(code: Code, type: str, pointer: str, lanes: int, stride: str | None) -> Number:
+    """One number, or several: from neighbouring places, or `stride` bytes apart."""
+    kind = stored(type)
+    if lanes == 1:
+        name = code.line(f"load {kind}, ptr {pointer}, align {type[1]}")
+    elif stride is None:
+        name = code.line(f"load <{lanes} x {kind}>, ptr {pointer}, align {type[1]}")
+    else:
+        name = "poison"
+        for k, place in enumerate(_places(code, pointer, lanes, stride)):
+            one = code.line(f"load {kind}, ptr {place}, align {type[1]}")
+            name = code.line(f"insertelement <{lanes} x {kind}> {name}, {kind} {one}, i64 {k}")
+    if type != "b1":
+        return Number(name, type)
+    vector = kind if lanes == 1 else f"<{lanes} x {kind}>"
+    return Number(code.line(f"icmp ne {vector} {name}, {'0' if lanes == 1 else 'zeroinitializer'}"), type)
+
+
+def store(code: Code, x: Number, pointer: str, lanes: int, stride: str | None) -> None:
+    """The counterpart of `load`."""
+    kind, name = stored(x.type), x.name
+    vector = kind if lanes == 1 else f"<{lanes} x {kind}>"
+    if x.type == "b1":
+        name = code.line(f"zext {'i1' if lanes == 1 else f'<{lanes} x i1>'} {name} to {vector}")
+    if lanes == 1 or stride is None:
+        code.lines.append(f"  store {vector} {name}, ptr {pointer}, align {x.type[1]}")
+        return
+    for k, place in enumerate(_places(code, pointer, lanes, stride)):
+        one = code.line(f"extractelement {vector} {name}, i64 {k}")
+        code.lines.append(f"  store {kind} {one}, ptr {place}, align {x.type[1]}")
+
+
+def _places(code: Code, pointer: str, lanes: int, stride: str) -> Iterable[str]:
+    for k in range(lanes):
+        yield code.line(f"getelementptr i8, ptr {pointer}, i64 {code.line(f'mul i64 {stride}, {k}')}")
+
+
+def splat(code: Code, x: Number, lanes: int) -> Number:
+    """The same number in every lane."""
+    if lanes == 1 or x.name.startswith("splat"):
+        return x
+    one = "i1" if x.type == "b1" else stored(x.type)
+    first = code.line(f"insertelement <{lanes} x {one}> poison, {one} {x.name}, i64 0")
+    return Number(
+        code.line(f"shufflevector <{lanes} x {one}> {first}, <{lanes} x {one}> poison, <{lanes} x i32> zeroinitializer"), x.type
+    )

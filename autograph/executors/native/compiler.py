@@ -1,0 +1,103 @@
+"""LLVM: the text of kernels → machine code of this processor. Equal texts are compiled once."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+import llvmlite.binding as llvm
+
+KEPT = 1024  # kernels that stay compiled though no program may use them
+NAME = "@kernel"  # what a kernel is called in its own text
+
+_lock = threading.Lock()
+_numbers = count()
+_cache: OrderedDict[str, Kernel] = OrderedDict()
+
+
+class Kernel:
+    """Compiled code: its address, its text, and the library that keeps it loaded."""
+
+    def __init__(self, text: str, address: int, library: Any) -> None:
+        self.text = text
+        self.address = address
+        self._library = library
+
+
+def compiled(texts: Iterable[str]) -> dict[str, Kernel]:
+    """A kernel for each text. Those that are new are compiled together."""
+    with _lock:
+        wanted = dict.fromkeys(texts)
+        found = {text: _cache[text] for text in wanted if text in _cache}
+        missing = [text for text in wanted if text not in found]
+        if missing:
+            found.update(_compile(missing))
+        for text in wanted:
+            _cache[text] = found[text]
+            _cache.move_to_end(text)
+        while len(_cache) > KEPT:
+            _cache.popitem(last=False)
+    return found
+
+
+def _compile(texts: list[str]) -> dict[str, Kernel]:
+    """One library of these kernels, each under a name of its own."""
+    names = [f"kernel_{next(_numbers)}" for _ in texts]
+    declarations: dict[str, None] = {}
+    bodies = []
+    for name, text in zip(names, texts, strict=True):
+        lines = text.replace(NAME, f"@{name}").splitlines()
+        declarations.update(dict.fromkeys(line for line in lines if line.startswith("declare")))
+        bodies += [line for line in lines if not line.startswith("declare")]
+    module = llvm.parse_assembly("\n".join([*declarations, *bodies]))
+    module.verify()
+    builder = llvm.JITLibraryBuilder().add_object_img(_machine().emit_object(module)).add_current_process()
+    for name in names:
+        builder.export_symbol(name)
+    library = builder.link(_linker(), names[0])
+    return {text: Kernel(text, library[name], library) for name, text in zip(names, texts, strict=True)}
+
+
+def assembly(text: str) -> str:
+    """The machine code of a kernel, as assembly language."""
+    with _lock:
+        return str(_machine().emit_assembly(llvm.parse_assembly(text)))
+
+
+@functools.cache
+def features() -> frozenset[str]:
+    """What the processor can do, in LLVM's names."""
+    return frozenset(name for name, has in llvm.get_host_cpu_features().items() if has)
+
+
+def lanes() -> int:
+    """How many numbers of 32 bits a register of the processor holds."""
+    return 16 if "avx512f" in features() else 8 if "avx2" in features() else 4
+
+
+def processor() -> str:
+    """The processor's name, in LLVM's words."""
+    return str(llvm.get_host_cpu_name())
+
+
+def _new_machine(**options: Any) -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, **options
+    )
+
+
+@functools.cache
+def _machine() -> Any:
+    return _new_machine(reloc="pic", codemodel="small")
+
+
+@functools.cache
+def _linker() -> Any:
+    return llvm.create_lljit_compiler(_new_machine(jit=True))

@@ -1,0 +1,162 @@
+"""The native executor: the steps that NumPy would run, joined and compiled; the commit's rules are those of `numpy/`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from autograph.executors.native.cluster import joined
+from autograph.executors.native.commit import NativeGroup, group_kernel
+from autograph.executors.native.compiler import assembly, compiled
+from autograph.executors.native.items import Item, OnHost
+from autograph.executors.native.kernels import check
+from autograph.executors.native.record import NativeRecorder
+from autograph.executors.native.segments import Densely, Segment, bound, segment
+from autograph.executors.numpy import commit, plan
+from autograph.executors.numpy.bound import BoundGroup
+from autograph.executors.numpy.emit import Source
+from autograph.executors.numpy.executor import Program, State
+from autograph.executors.numpy.record import Recorder
+from autograph.executors.numpy.values import ALWAYS, Guard, Step, Value
+from autograph.program.lower import Tick
+
+
+class NativeSource(Source):
+    """The text of a program in which some lines are segments."""
+
+    def line(self, step: Step) -> str:
+        if isinstance(step, Segment):
+            return f"{step.name}({', '.join(map(self.argument, step.arguments))})"
+        return super().line(step)
+
+
+class NativeProgram(Program):
+    """A prepared tick whose steps are machine code wherever a kernel can run them.
+
+    host  the steps that stay calls of NumPy, each with the reason
+    held  what builtins of the arrays bound last call when arrays do not fit
+    """
+
+    held: list[Densely]
+
+    reads_feeds = False
+
+    def _parts(
+        self, steps: list[Step], kept: list[Value], writes: list[commit.Write], recorder: Recorder
+    ) -> tuple[list[Step], list[commit.Component]]:
+        early, tail = commit.split_tail(steps, kept, writes)
+        return early, commit.components(tail, writes)
+
+    def _recorder(self) -> Recorder:
+        return NativeRecorder(self._prepared)
+
+    def _write(self, feeds: list[Value], early: list[Step], kept: list[Value], recorder: Recorder) -> None:
+        assert isinstance(recorder, NativeRecorder)
+        self.groups = {p: kernel for p in self.plans if (kernel := group_kernel(p)) is not None}
+        early = [piece for step in early for piece in _apart(step)]
+        self.items = items = joined(early, recorder.views, [*kept, *_committed(self.plans)])
+        self.host = [(item.step, item.reason) for item in items if isinstance(item, OnHost) and item.reason]
+        self.memory = plan.plan_memory(items, self.plans, kept)
+        steps: list[Step] = []
+        self.segments: list[Segment] = []
+        behind = {made for item in items if isinstance(item, OnHost) and item.guard for made in item.makes}
+
+        def place(item: Item) -> tuple[bool, Guard]:
+            """Whether NumPy runs the item, and the guard its line stands behind: that of what it reads and was not made else."""
+            asks = not behind.isdisjoint(item.reads) and not isinstance(item, OnHost)
+            return isinstance(item, OnHost), item.guard if asks else ALWAYS
+
+        for (on_host, guard), some in groupby(items, place):
+            if on_host:
+                steps += [step for item in some for step in item.steps]
+            else:
+                name = f"segment_{len(self.segments)}"
+                native = [item for item in some if not isinstance(item, OnHost)]
+                self.segments.append(segment(name, native, recorder.views, guard))
+                steps.append(self.segments[-1])
+        self.text = NativeSource(feeds, len(steps))
+        self.source = self.text.write(steps, self._ending)
+        texts = [text for some in self.segments for text, _ in some.entries]
+        self.kernels = compiled(texts + [kernel.text for kernel in self.groups.values()])
+
+    def _commit(self, plans: list[plan.GroupPlan], array: Callable[[Value], Any]) -> list[BoundGroup]:
+        """Groups that are compiled one after the other are one call."""
+        found: list[BoundGroup] = []
+        for compiled_, some in groupby(plans, self.groups.__contains__):
+            if not compiled_:
+                found += super()._commit(list(some), array)
+                continue
+            groups = [NativeGroup(p, self.groups[p], array) for p in some]
+            work = sum(group.work for group in groups)
+            held = bound([], [entry for group in groups for entry in group.entries], work, self.kernels, array)
+            groups[-1].calls.append((held.segment,))
+            self.held.append(held)
+            found += groups
+        return found
+
+    @property
+    def assembly(self) -> str:
+        return "\n".join(assembly(text) for text in self.kernels)
+
+    def explain(self) -> str:
+        """How many steps are machine code, and of each other one, why it is not."""
+        count = sum(len(item.steps) for item in self.items)
+        lines = [
+            f"{count - len(self.host)} of {count} steps are machine code, in {len(self.segments)} segments;"
+            f" so are {len(self.groups)} of {len(self.plans)} groups of updates"
+        ]
+        lines += [f"  NumPy runs {step.name or step.template}, {step.node.origin}: {reason}" for step, reason in self.host]
+        return "\n".join(lines)
+
+    def _bound(self, array: Callable[[Value], Any]) -> dict[str, Any]:
+        self.held = []
+        found: dict[str, Any] = {"held": self.held}
+        for some in self.segments:
+            held = bound(some.arguments, some.entries, some.work, self.kernels, array)
+            found[some.name] = held.segment
+            self.held.append(held)
+        return found
+
+
+def _apart(step: Step) -> list[Step]:
+    """The step, or copies instead of it where it puts arrays side by side for the commit."""
+    area = step.result.source
+    if step.function is not np.concatenate or area is None or step.result.transform[0] != "part":
+        return [step]
+    start = step.result.transform[1][0]
+    copies = []
+    for value in step.reads:
+        piece = plan.part_of(area, start, start := start + math.prod(value.shape), value.shape)
+        copies.append(Step("copyto", np.copyto, [value], piece, step.node, into=True, first=True, guard=step.guard))
+    return copies
+
+
+def _committed(plans: list[plan.GroupPlan]) -> list[Value]:
+    """What the commit reads."""
+    found: list[Value] = []
+    for p in plans:
+        g = p.group
+        found += [v for number, column in enumerate(g.columns) if number not in g.temporaries for v in column]
+        found += [a for _, arguments in g.calls for a in arguments if isinstance(a, Value)]
+    return found
+
+
+class NativeExecutor:
+    """Machine code through LLVM, and NumPy for what has no kernel."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        check()
+
+    def state(self) -> State:
+        return State()
+
+    def prepare(self, tick: Tick, state: State, on_nonfinite: str) -> NativeProgram:
+        return NativeProgram(tick, state.arena, on_nonfinite)
+
+

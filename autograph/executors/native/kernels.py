@@ -1,0 +1,278 @@
+"""Kernels that are written once: products by BLAS, guards, and the builtin that runs a segment.
+
+BLAS comes through the function pointers that SciPy publishes for Cython; its arguments are addresses, of words of the row.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+from scipy.linalg import cython_blas
+
+from autograph.executors.executor import Unavailable
+from autograph.executors.native.compiler import NAME, Kernel, compiled
+
+# Words of a product: routine, two flags, m, n, k, α, A, its rows' distance, B, …, β, C, …, how many, steps of A, B and C.
+GEMM = f"""
+define i64 {NAME}(ptr %words) {{
+entry:
+  %routine = load ptr, ptr %words
+  %w1 = getelementptr i64, ptr %words, i64 1
+  %w2 = getelementptr i64, ptr %words, i64 2
+  %w3 = getelementptr i64, ptr %words, i64 3
+  %w4 = getelementptr i64, ptr %words, i64 4
+  %w5 = getelementptr i64, ptr %words, i64 5
+  %w6 = getelementptr i64, ptr %words, i64 6
+  %w7 = getelementptr i64, ptr %words, i64 7
+  %w8 = getelementptr i64, ptr %words, i64 8
+  %w9 = getelementptr i64, ptr %words, i64 9
+  %w10 = getelementptr i64, ptr %words, i64 10
+  %w11 = getelementptr i64, ptr %words, i64 11
+  %w12 = getelementptr i64, ptr %words, i64 12
+  %w13 = getelementptr i64, ptr %words, i64 13
+  %w14 = getelementptr i64, ptr %words, i64 14
+  %w15 = getelementptr i64, ptr %words, i64 15
+  %w16 = getelementptr i64, ptr %words, i64 16
+  %w17 = getelementptr i64, ptr %words, i64 17
+  %a0 = load ptr, ptr %w7
+  %b0 = load ptr, ptr %w9
+  %c0 = load ptr, ptr %w12
+  %many = load i64, ptr %w14
+  %sa = load i64, ptr %w15
+  %sb = load i64, ptr %w16
+  %sc = load i64, ptr %w17
+  br label %test
+test:
+  %i = phi i64 [0, %entry], [%next, %turn]
+  %a = phi ptr [%a0, %entry], [%a1, %turn]
+  %b = phi ptr [%b0, %entry], [%b1, %turn]
+  %c = phi ptr [%c0, %entry], [%c1, %turn]
+  %more = icmp slt i64 %i, %many
+  br i1 %more, label %turn, label %end
+turn:
+  call void %routine(
+    ptr %w1, ptr %w2, ptr %w3, ptr %w4, ptr %w5, ptr %w6, ptr %a, ptr %w8, ptr %b, ptr %w10, ptr %w11, ptr %c, ptr %w13)
+  %a1 = getelementptr i8, ptr %a, i64 %sa
+  %b1 = getelementptr i8, ptr %b, i64 %sb
+  %c1 = getelementptr i8, ptr %c, i64 %sc
+  %next = add i64 %i, 1
+  br label %test
+end:
+  ret i64 0
+}}
+"""
+
+# Words of a guard: where its truth value is, and how many entries to pass over if that is false.
+GUARD = f"""
+define i64 {NAME}(ptr %words) {{
+entry:
+  %condition = load ptr, ptr %words
+  %place = getelementptr i64, ptr %words, i64 1
+  %past = load i64, ptr %place
+  %true = load i8, ptr %condition
+  %held = icmp ne i8 %true, 0
+  %result = select i1 %held, i64 0, i64 %past
+  ret i64 %result
+}}
+"""
+
+# A method of a row of words: where the givens are told, where the entries are, what to call if a given does not fit, how
+# many are given, whether other threads may run meanwhile. A given is told by dtype, rank, the place of its sizes, how many
+# patches, and their place; a patch is the place of a word and what to add to the address for it. An entry is a kernel and
+# its words; a kernel of 0 ends them.
+SEGMENT = """
+define ptr {name}(ptr %self, ptr %args, i64 %n) {{
+entry:
+  %data = getelementptr i8, ptr %self, i64 16
+  %row = load ptr, ptr %data
+  %given = load ptr, ptr %row
+  %r1 = getelementptr i64, ptr %row, i64 1
+  %entries = load ptr, ptr %r1
+  %r2 = getelementptr i64, ptr %row, i64 2
+  %other = load ptr, ptr %r2
+  %r3 = getelementptr i64, ptr %row, i64 3
+  %wanted = load i64, ptr %r3
+  %r4 = getelementptr i64, ptr %row, i64 4
+  %long = load i64, ptr %r4
+  %lets = icmp ne i64 %long, 0
+  %right = icmp eq i64 %n, %wanted
+  br i1 %right, label %givens, label %unfit
+givens:
+  %g = phi i64 [0, %entry], [%g2, %patched]
+  %told = phi ptr [%given, %entry], [%told2, %patched]
+  %left = icmp slt i64 %g, %n
+  br i1 %left, label %check, label %open
+check:
+  %place = getelementptr ptr, ptr %args, i64 %g
+  %array = load ptr, ptr %place
+  %typed = getelementptr i8, ptr %array, i64 8
+  %type = load ptr, ptr %typed
+  %t0 = icmp eq ptr %type, inttoptr (i64 {array_type} to ptr)
+  br i1 %t0, label %fields, label %unfit
+fields:
+  %address_place = getelementptr i8, ptr %array, i64 16
+  %address = load ptr, ptr %address_place
+  %rank_place = getelementptr i8, ptr %array, i64 24
+  %rank32 = load i32, ptr %rank_place
+  %rank = sext i32 %rank32 to i64
+  %sizes_place = getelementptr i8, ptr %array, i64 32
+  %sizes = load ptr, ptr %sizes_place
+  %dtype_place = getelementptr i8, ptr %array, i64 56
+  %dtype = load ptr, ptr %dtype_place
+  %flags_place = getelementptr i8, ptr %array, i64 64
+  %flags = load i32, ptr %flags_place
+  %flat = and i32 %flags, 257
+  %t1 = icmp eq i32 %flat, 257
+  %dtype_told = load ptr, ptr %told
+  %t2 = icmp eq ptr %dtype, %dtype_told
+  %g1 = getelementptr i64, ptr %told, i64 1
+  %rank_told = load i64, ptr %g1
+  %t3 = icmp eq i64 %rank, %rank_told
+  %t12 = and i1 %t1, %t2
+  %t123 = and i1 %t12, %t3
+  %gs = getelementptr i64, ptr %told, i64 2
+  %sizes_told = load ptr, ptr %gs
+  br i1 %t123, label %shape, label %unfit
+shape:
+  %k = phi i64 [0, %fields], [%k2, %same]
+  %axes = icmp slt i64 %k, %rank
+  br i1 %axes, label %size, label %patching
+size:
+  %here_place = getelementptr i64, ptr %sizes, i64 %k
+  %here = load i64, ptr %here_place
+  %there_place = getelementptr i64, ptr %sizes_told, i64 %k
+  %there = load i64, ptr %there_place
+  %t4 = icmp eq i64 %here, %there
+  br i1 %t4, label %same, label %unfit
+same:
+  %k2 = add i64 %k, 1
+  br label %shape
+patching:
+  %g3 = getelementptr i64, ptr %told, i64 3
+  %count = load i64, ptr %g3
+  %g4 = getelementptr i64, ptr %told, i64 4
+  %patches = load ptr, ptr %g4
+  br label %patch
+patch:
+  %p = phi i64 [0, %patching], [%p2, %write]
+  %more = icmp slt i64 %p, %count
+  br i1 %more, label %write, label %patched
+write:
+  %twice = mul i64 %p, 2
+  %slot_place = getelementptr ptr, ptr %patches, i64 %twice
+  %slot = load ptr, ptr %slot_place
+  %offset_place = getelementptr i64, ptr %slot_place, i64 1
+  %offset = load i64, ptr %offset_place
+  %moved = getelementptr i8, ptr %address, i64 %offset
+  store ptr %moved, ptr %slot
+  %p2 = add i64 %p, 1
+  br label %patch
+patched:
+  %g2 = add i64 %g, 1
+  %told2 = getelementptr i64, ptr %told, i64 5
+  br label %givens
+open:
+  br i1 %lets, label %leave, label %start
+leave:
+  %thread = call ptr inttoptr (i64 {leave} to ptr)()
+  br label %start
+start:
+  %left_thread = phi ptr [null, %open], [%thread, %leave]
+  br label %run
+run:
+  %entry_place = phi ptr [%entries, %start], [%following, %step]
+  %kernel = load ptr, ptr %entry_place
+  %done = icmp eq ptr %kernel, null
+  br i1 %done, label %close, label %step
+step:
+  %words_place = getelementptr i64, ptr %entry_place, i64 1
+  %words = load ptr, ptr %words_place
+  %past = call i64 %kernel(ptr %words)
+  %moves = add i64 %past, 1
+  %distance = mul i64 %moves, 16
+  %following = getelementptr i8, ptr %entry_place, i64 %distance
+  br label %run
+close:
+  br i1 %lets, label %return, label %end
+return:
+  call void inttoptr (i64 {enter} to ptr)(ptr %left_thread)
+  br label %end
+end:
+  call void inttoptr (i64 {hold} to ptr)(ptr inttoptr (i64 {nothing} to ptr))
+  ret ptr inttoptr (i64 {nothing} to ptr)
+unfit:
+  %answer = call ptr inttoptr (i64 {call} to ptr)(ptr %other, ptr %args, i64 %n, ptr null)
+  ret ptr %answer
+}}
+"""
+
+_FASTCALL = 0x80
+
+
+class _Method(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("function", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
+
+
+def kernel(text: str) -> Kernel:
+    """The compiled form of one text."""
+    return compiled([text])[text]
+
+
+@functools.cache
+def _method() -> tuple[_Method, Kernel]:
+    """What all segments are made of: the builtin's definition, and the code that it points to."""
+    python = ctypes.pythonapi
+    addresses = {
+        "hold": ctypes.cast(python.Py_IncRef, ctypes.c_void_p).value,
+        "call": ctypes.cast(python.PyObject_Vectorcall, ctypes.c_void_p).value,
+        "leave": ctypes.cast(python.PyEval_SaveThread, ctypes.c_void_p).value,
+        "enter": ctypes.cast(python.PyEval_RestoreThread, ctypes.c_void_p).value,
+        "nothing": id(None),
+        "array_type": id(np.ndarray),
+    }
+    code = kernel(SEGMENT.format(name=NAME, **addresses))
+    return _Method(b"segment", code.address, _FASTCALL, b"Machine code of a tick."), code
+
+
+def check() -> None:
+    """Raise Unavailable unless this processor, this LLVM, this SciPy and this NumPy are what the segments are made for."""
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    header = [ctypes.c_int64.from_address(id(array) + at).value for at in (8, 16, 32, 56)]
+    flags, rank = (ctypes.c_int32.from_address(id(array) + at).value for at in (64, 24))
+    sizes = [ctypes.c_int64.from_address(header[2] + 8 * k).value for k in range(2)]
+    if [header[0], header[1], header[3]] != [id(np.ndarray), array.ctypes.data, id(array.dtype)] or sizes != [2, 3] or rank != 2:
+        raise Unavailable("arrays of this NumPy are laid out in another way")
+    if flags & 257 != 257 or sys.byteorder != "little" or ctypes.sizeof(ctypes.c_void_p) != 8:
+        raise Unavailable("it is made for processors of 64 bits, the low byte first")
+    try:
+        blas("sgemm")
+        builtin(np.zeros(5, np.int64))
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise Unavailable(f"{type(error).__name__} of llvmlite or SciPy: {' '.join(str(error).split())}") from error
+
+
+_make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+    ("PyCFunction_NewEx", ctypes.pythonapi)
+)
+_capsule_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
+_capsule_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+
+
+def builtin(row: np.ndarray[Any, Any]) -> Any:
+    """A builtin function that runs the segment that a row of words tells of. It keeps the row alive."""
+    return _make(ctypes.addressof(_method()[0]), row, None)
+
+
+@functools.cache
+def blas(name: str) -> int:
+    """The address of a routine of BLAS."""
+    capsule = cython_blas.__pyx_capi__[name]
+    return int(_capsule_pointer(capsule, _capsule_name(capsule)))

@@ -1,0 +1,144 @@
+"""Recording for native code: what NumPy needs cut up to be fast is left whole, and what it does in one call is cut up.
+
+Arithmetic of rank 0 stays in arrays, sums stay sums, a choice is one step. A view of what each call brings is remembered
+as such, so that kernels reach through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograph.arrays import numpy_namespace, reductions
+from autograph.executors.native.moving import MovingRecorder
+from autograph.executors.native.special import into
+from autograph.executors.numpy.values import Place, Step, Value, stand_in
+from autograph.graph.tensor import Tensor
+from autograph.tensor_type import DTYPES, DType
+
+
+class NativeRecorder(MovingRecorder):
+    """The namespace handed to `eval` where steps become machine code.
+
+    views  for each view of an array that calls bring, what it is a view of
+    """
+
+    python_floats = False
+
+    def __init__(self, prepare: Callable[..., Any] = lambda body: body) -> None:
+        super().__init__(prepare)
+        self.views: dict[Value, Value] = {}
+
+    def leaf(self, tensor: Tensor) -> Value:
+        value = super().leaf(tensor)
+        if value.place is Place.FEED:
+            value.layout = stand_in(value.dtype, value.shape)
+        return value
+
+    def _view(self, name: str, function: Callable[..., Any], x: Any, *params: Any) -> Value:
+        x = self._known(x)
+        if not isinstance(x, Value) or x.fixed or None in x.shape:
+            return super()._view(name, function, x, *params)
+        layout = layout_of(x)
+        if name == "reshape" and not layout.flags.c_contiguous:
+            return super()._view(name, function, self.copy(x), *params)
+        layout = function(layout, *params)
+        result = Value(Place.DYNAMIC, x.dtype, layout.shape, layout=layout, recorder=self)
+        self.steps.append(Step(name, function, [x, *params], result, self.node))
+        self.views[result] = x
+        return result
+
+    def _special(self, name: str, x: Any) -> Value:
+        x = self._known(x)
+        if not isinstance(x, Value) or None in x.shape or x.dtype.char not in "fd":
+            return self._call(name, getattr(numpy_namespace, name), x)
+        result = self.scratch(x.dtype, x.shape)
+        self.steps.append(Step(name, into(name), [x], result, self.node, into=True))
+        return result
+
+    def erf(self, x: Any) -> Value:
+        return self._special("erf", x)
+
+    def erfc(self, x: Any) -> Value:
+        return self._special("erfc", x)
+
+    def ndtr(self, x: Any) -> Value:
+        return self._special("ndtr", x)
+
+    # reductions -------------------------------------------------------------------------------------------------------
+
+    def _reduced(self, name: str, x: Value, axis: tuple[int, ...], keepdims: bool, dtype: DType) -> Value:
+        kept = [1 if a in axis else n for a, n in enumerate(x.shape) if keepdims or a not in axis]
+        result = self.scratch(dtype, tuple(kept))
+        self.steps.append(Step(name, getattr(numpy_namespace, name), [x, axis, keepdims], result, self.node, into=True))
+        return result
+
+    def sum(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
+        x = self._known(x)
+        return self._reduced("sum", x if isinstance(x, Value) else self.constant(np.asarray(x)), axis, keepdims, x.dtype)
+
+    def _extreme(self, name: str, x: Any, axis: tuple[int, ...], keepdims: bool) -> Value:
+        x = self._known(x)
+        return self._reduced(name, x, axis, keepdims, x.dtype)
+
+    def _in_parts(self, x: Any, axis: tuple[int, ...]) -> bool:
+        """Whether a function of several passes is recorded pass by pass: of plain floats, and of some."""
+        return isinstance(x, Value) and x.dtype.char in "fd" and all(x.shape[a] for a in axis)
+
+    def _exponentials(self, x: Value, axis: tuple[int, ...]) -> tuple[Value, Value, Value]:
+        """As the function of this name in `arrays.reductions`, which also says 0 and 1 of rows of infinities."""
+        top = self.max(x, axis, True)
+        infinite = self.equal(top, np.inf)
+        x = self.where(infinite, self.where(self.equal(x, np.inf), 0.0, -np.inf), x)
+        m = self.where(self.isfinite(top), top, 0.0)
+        e = self.exp(self.subtract(x, m))
+        return e, self.sum(e, axis, True), top
+
+    def logsumexp(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
+        x = self._known(x)
+        if not self._in_parts(x, axis):
+            return self._call("logsumexp", reductions.logsumexp, x, axis, keepdims)
+        _, total, top = self._exponentials(x, axis)
+        y = self.where(self.isfinite(top), self.add(self.log(total), top), top)
+        return y if keepdims else self.squeeze(y, axis)
+
+    def softmax_weights(self, x: Any, axis: tuple[int, ...]) -> Value:
+        x = self._known(x)
+        if not self._in_parts(x, axis):
+            return self._call("softmax_weights", reductions.softmax_weights, x, axis)
+        e, total, _ = self._exponentials(x, axis)
+        return self.divide(e, self.where(self.equal(total, 0.0), 1.0, total))
+
+    def centered(self, x: Any, axis: tuple[int, ...]) -> Value:
+        x = self._known(x)
+        if not self._in_parts(x, axis):
+            return self._call("centered", reductions.centered, x, axis)
+        m = self.mean(x, axis, True)
+        first = self.basic_index(x, tuple([slice(1) if a in axis else slice(None) for a in range(len(x.shape))]))
+        bound = self.multiply(self.absolute(m), float(64 * np.finfo(x.dtype).eps))
+        near = self.less_equal(self.absolute(self.subtract(m, first)), bound)
+        e = self.subtract(x, self.where(near, first, m))
+        return self.subtract(e, self.mean(e, axis, True))
+
+    def var(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
+        x = self._known(x)
+        if not self._in_parts(x, axis):
+            return self._call("var", reductions.var, x, axis, keepdims)
+        return self.mean(self.square(self.centered(x, axis)), axis, keepdims)
+
+    def norm(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
+        """In double precision squares of single neither overflow nor vanish."""
+        x = self._known(x)
+        if not self._in_parts(x, axis) or x.dtype.char != "f":
+            return self._call("norm", reductions.norm, x, axis, keepdims)
+        total = self.sum(self.square(self.astype(x, DTYPES["float64"])), axis, keepdims)
+        return self.astype(self.sqrt(total), DTYPES["float32"])
+
+
+def layout_of(x: Value) -> np.ndarray[Any, Any]:
+    """How a value lies in memory: one that calls bring is taken to be dense, which a segment sees to."""
+    if x.layout is None:
+        x.layout = stand_in(x.dtype, x.shape)
+    return x.layout

@@ -1,0 +1,120 @@
+"""Segments: what runs between two calls of NumPy, as one builtin function over a row of words.
+
+The row holds entries (a kernel and its words), and for each array that a call brings, what it must be like and which words
+its address goes to. What is not like that is copied, by `Densely`, and the segment called again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograph.executors.native.compiler import Kernel
+from autograph.executors.native.items import Address, Entry, Native, Views, Words, located
+from autograph.executors.native.kernels import GUARD, builtin
+from autograph.executors.numpy.values import Guard, Place, Step, Value
+from autograph.graph.tensor import Tensor
+
+_HEADER, _TOLD, _PATCH, _ENTRY = 5, 5, 2, 2  # words of each kind of record
+_LONG = 100_000  # simple calls on one number, and multiplications, from which on other threads may run meanwhile
+
+
+@dataclass(eq=False)
+class Segment(Step):
+    """A run of native items. Its arguments are the arrays that calls bring, its name is that of the builtin."""
+
+    entries: list[Entry] = field(default_factory=list)
+    work: int = 0
+
+
+def segment(name: str, items: Sequence[Native], views: Views, outer: Guard) -> Segment:
+    """The items as entries, each behind its guard. The segment as a whole stands behind the outer one."""
+    entries: list[Entry] = []
+    given: dict[Value, None] = {}
+    guard = outer
+    opened: list[Words] = []  # the words of guards around the current item
+
+    for item in items:
+        if item.guard != guard:
+            guard, opened = item.guard, []
+            for condition in guard if guard != outer else ():
+                words: Words = [located(condition, views).address, 0]
+                _extend(opened)
+                entries.append((GUARD, words))
+                opened.append(words)
+        for entry in item.kernels():
+            entries.append(entry)
+            _extend(opened)
+    for _, words in entries:
+        given.update(dict.fromkeys(w.root for w in words if isinstance(w, Address) and not w.root.fixed))
+    result = Value(Place.DYNAMIC, items[0].makes[0].dtype, ())
+    node: Tensor = items[0].steps[0].node
+    return Segment(name, None, list(given), result, node, guard=outer, entries=entries, work=sum(item.work for item in items))
+
+
+def _extend(opened: list[Words]) -> None:
+    """One more entry stands behind these guards."""
+    for words in opened:
+        words[1] += 1  # type: ignore[operator]  # the second word of a guard is a count
+
+
+def bound(
+    given: Sequence[Value], entries: Sequence[Entry], work: int, kernels: dict[str, Kernel], array: Callable[[Value], Any]
+) -> Densely:
+    """A segment for the arrays that its values stand for now; what comes back has to live as long as its builtin."""
+    words = [(kernels[text].address, words) for text, words in entries]
+    sizes = {v: len(v.shape) for v in given}
+    patches: dict[Value, list[tuple[int, int]]] = {v: [] for v in given}
+    first = _HEADER + _TOLD * len(given) + sum(sizes.values())
+    entry = first + _PATCH * sum(isinstance(w, Address) and not w.root.fixed for _, some in words for w in some)
+    at = entry + _ENTRY * (len(words) + 1)
+    row = np.zeros(at + sum(len(some) for _, some in words), np.int64)
+    base = row.ctypes.data
+    for k, (kernel, some) in enumerate(words):
+        row[entry + _ENTRY * k : entry + _ENTRY * (k + 1)] = kernel, base + 8 * at
+        for word in some:
+            if isinstance(word, Address):
+                if word.root.fixed:
+                    row[at] = array(word.root).ctypes.data + word.offset
+                else:
+                    patches[word.root].append((base + 8 * at, word.offset))
+            else:
+                row[at] = word
+            at += 1
+    dense = Densely(given)
+    row[:_HEADER] = base + 8 * _HEADER, base + 8 * entry, id(dense), len(given), work >= _LONG
+    shape, patch = _HEADER + _TOLD * len(given), first
+    for k, value in enumerate(given):
+        start = _HEADER + _TOLD * k
+        row[start : start + _TOLD] = id(value.dtype), sizes[value], base + 8 * shape, len(patches[value]), base + 8 * patch
+        row[shape : shape + sizes[value]] = value.shape
+        shape += sizes[value]
+        for word, offset in patches[value]:
+            row[patch : patch + _PATCH] = word, offset
+            patch += _PATCH
+    dense.segment = builtin(row)
+    dense.row = row
+    return dense
+
+
+class Densely:
+    """A segment's other way in: for arrays that do not lie in C order, or are no arrays at all."""
+
+    segment: Callable[..., None]
+    row: np.ndarray[Any, Any]
+
+    def __init__(self, given: Sequence[Value]) -> None:
+        self.given = [(v.dtype, v.shape) for v in given]
+
+    def __call__(self, *arrays: Any) -> None:
+        """Call the segment with copies in C order."""
+        copies = []
+        for (dtype, shape), array in zip(self.given, arrays, strict=True):
+            copy = np.array(array, dtype, order="C")
+            if copy.shape != shape or copy.dtype is not dtype:
+                raise ValueError(f"an array of shape {copy.shape} where {shape} was planned")
+            copies.append(copy)
+        self.segment(*copies)
