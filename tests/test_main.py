@@ -69,11 +69,12 @@ def test_doctor_as_json(capsys: Any) -> None:
 def test_doctor_reports_what_is_missing_or_wrong() -> None:
     found = doctor.examine()
     found["packages"] = dict.fromkeys(found["packages"])
-    found["executor"] = {"default": "abacus", "available": ["numpy"]}
+    found["executor"] = {"default": "abacus", "available": ["numpy"], "lacks": {"native": "No module named 'llvmlite'"}}
     found["threads"]["environment"] = {"OMP_NUM_THREADS": "1"}
     page = doctor.report(found)
     assert "none of the optional ones" in page and "tqdm: progress bars" in page
     assert "abacus, which is unknown" in page and "OMP_NUM_THREADS=1" in page
+    assert "native does not run here: No module named 'llvmlite'" in page
 
 
 def test_bench_gets_its_own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:

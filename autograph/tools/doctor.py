@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograph import config
-from autograph.executors.executor import EXECUTORS
+from autograph.executors.executor import EXECUTORS, lack_of
 
 __all__ = ["examine", "report"]
 
@@ -21,10 +21,11 @@ _DISTRIBUTION = "autograph-engine"
 _OPTIONAL = {
     "hypothesis": "gradient checks and strategies (autograph.testing)",
     "jax": "a peer of the benchmarks",
+    "llvmlite": "the native executor",
     "matplotlib": "pictures of the tutorials",
     "optax": "a peer of the benchmarks",
     "pytest": "the tests",
-    "scipy": "matrix products with an update in one call",
+    "scipy": "the native executor; matrix products with an update in one call",
     "threadpoolctl": "the threads of BLAS, listed here",
     "torch": "an oracle of the tests, a peer of the benchmarks",
     "tqdm": "progress bars of the tutorials",
@@ -38,7 +39,10 @@ def examine() -> dict[str, Any]:
     return {
         "autograph": {"version": _version(_DISTRIBUTION) or "a checkout", "place": str(Path(__file__).parents[1])},
         "python": {"version": platform.python_version(), "place": sys.executable, "system": platform.platform()},
-        "executor": {"default": config.default_executor(), "available": sorted(EXECUTORS)},
+        "executor": {
+            "default": config.default_executor(), "available": sorted(EXECUTORS),
+            "lacks": {name: lack for name in sorted(EXECUTORS) if (lack := lack_of(name))},
+        },
         "numpy": {"version": np.__version__, **_blas(built)},
         "processor": {"machine": platform.machine(), "features": _features(built)},
         "threads": _threads(),
@@ -62,6 +66,7 @@ def report(found: Mapping[str, Any]) -> str:
         ("system", found["python"]["system"]),
         ("executor", found["executor"]["default"] + (", which is unknown" if unknown else "")),
         ("", f"available: {', '.join(found['executor']['available'])}"),
+        *[("", f"{name} does not run here: {lack}") for name, lack in found["executor"]["lacks"].items()],
         ("NumPy", f"{numpy['version']}, BLAS {numpy['blas']} {numpy['blas_version']}".rstrip()),
         ("processor", f"{found['processor']['machine']}: {' '.join(found['processor']['features']) or 'no features named'}"),
         ("threads", f"{threads['usable']} of {threads['processors']} processors may be used"),

@@ -7,8 +7,10 @@ from .contest import Competitor, Mismatch, entrants, hold
 from .problems import BATCH_SIZES, network
 from .report import conditions, race_table, write_json
 
+OURS, NATIVE = ("autograph.backend", "optimizers"), ("llvmlite", "scipy")
 COMPETITORS = (
-    Competitor("autograph", "ours:mlp", ("autograph.backend", "optimizers")),
+    Competitor("autograph", "ours:mlp", OURS),
+    Competitor("autograph, native", "ours:mlp_native", (*OURS, *NATIVE)),
     Competitor("numpy by hand", "peers_numpy:mlp"),
     Competitor("numpy matmul only", "peers_numpy:products", whole=False),
     Competitor("jax jit", "peers_jax:mlp", ("jax",)),

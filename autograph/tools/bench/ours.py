@@ -13,7 +13,7 @@ from optimizers import Adam
 from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step, Stepper, Steps
 
 
-def mlp(network: Network) -> Step:
+def mlp(network: Network, executor: str = "numpy") -> Step:
     """The training step."""
     x, targets = K.placeholder((None, network.sizes[0])), K.placeholder((None, network.sizes[-1]))
     layers = [(K.variable(w), K.variable(b)) for w, b in network.layers]
@@ -23,7 +23,7 @@ def mlp(network: Network) -> Step:
     w, b = layers[-1]
     loss = K.mean(K.categorical_crossentropy(targets, K.dot(h, w) + b, from_logits=True))
     updates = _adam().get_updates(loss, [p for layer in layers for p in layer])
-    train = K.function([x, targets], [loss], updates=updates)
+    train = K.function([x, targets], [loss], updates=updates, executor=executor)
     batches = [list(batch) for batch in network.batches]
 
     def step(i: int) -> float:
@@ -32,14 +32,25 @@ def mlp(network: Network) -> Step:
     return step
 
 
-def updates(problem: ManyParameters) -> Step:
+def mlp_native(network: Network) -> Step:
+    """The same as machine code."""
+    return mlp(network, "native")
+
+
+def updates(problem: ManyParameters, executor: str = "numpy") -> Step:
     """Adam on parameters whose gradients are rows of one fed array: the loss is linear, so they *are* its gradients."""
     parameters = [K.variable(row) for row in problem.parameters]
     fed = K.placeholder(problem.parameters.shape)
     loss = sum(K.sum(p * fed[i]) for i, p in enumerate(parameters))
-    train = K.function([fed], [parameters[-1][-1]], updates=_adam().get_updates(loss, parameters))
+    adam = _adam().get_updates(loss, parameters)
+    train = K.function([fed], [parameters[-1][-1]], updates=adam, executor=executor)
     feeds = [[rows] for rows in problem.gradients]
     return lambda i: train(feeds[i % ROTATION])[0]
+
+
+def updates_native(problem: ManyParameters) -> Step:
+    """The same as machine code."""
+    return updates(problem, "native")
 
 
 def updates_separate(problem: ManyParameters) -> Step:

@@ -8,9 +8,10 @@ from .contest import Competitor, Mismatch, entrants, hold
 from .problems import MANY_PARAMETERS
 from .report import conditions, cost_table, race_table, write_json
 
-OURS = ("autograph.backend", "optimizers")
+OURS, NATIVE = ("autograph.backend", "optimizers"), ("llvmlite", "scipy")
 COMPETITORS = (
     Competitor("autograph", "ours:updates", OURS),
+    Competitor("autograph, native", "ours:updates_native", (*OURS, *NATIVE)),
     Competitor("autograph, 400 feeds", "ours:updates_separate", OURS),
     Competitor("numpy, an Adam each", "peers_numpy:updates_each"),
     Competitor("numpy, one flat Adam", "peers_numpy:updates_flat"),
