@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ from autograph.testing.gradients import tensors_in
 from tests.samples.define import CAMPAIGN, Array, Case, Sample, for_cases
 
 EXAMPLES = 200 if CAMPAIGN else 5
+MISSING = [name for name in ("llvmlite", "scipy") if find_spec(name) is None]
+EXECUTORS = [
+    "numpy",
+    pytest.param("native", marks=pytest.mark.skipif(bool(MISSING), reason=f"native code needs {' and '.join(MISSING)}")),
+]
 SAMPLES: tuple[Sample, ...] = tuple(
     sample
     for path in sorted((Path(__file__).parents[1] / "samples").glob("*.py"))
@@ -49,7 +55,7 @@ def _agree(got: Any, wanted: Any, what: str) -> None:
     np.testing.assert_allclose(got[finite], wanted[finite], rtol=1e3 * eps, atol=1e3 * eps * float(size) + 1e-300, err_msg=what)
 
 
-def _check(case: Case, way: str) -> None:
+def _check(case: Case, way: str, executor: str) -> None:
     leaves: list[Any] = [placeholder(a.shape, dtype=a.dtype) for a in case.arrays]
     inputs = list(leaves)
     if way == "buffers":  # maximum(x, x) is no identity to any rule, and keeps every dtype
@@ -65,7 +71,7 @@ def _check(case: Case, way: str) -> None:
         outputs += [g for g in gradients(reduce_sum(y * weights), sources) if g is not None]
     kept = [variable(np.zeros(g.shape), g.dtype) for g in outputs[1:] if g.type.is_static]
     step = function(leaves, outputs, list(zip(kept, outputs[1:], strict=False)) if len(kept) == len(outputs) - 1 else [],
-                    on_unused_input="ignore")  # fmt: skip
+                    executor=executor, on_unused_input="ignore")  # fmt: skip
     feeds = [] if way == "registers" else list(case.arrays)
     for call in range(2):
         wanted = _plain(outputs, dict(zip(leaves, feeds, strict=True)))  # anew: counters of random streams went on
@@ -77,7 +83,8 @@ def _check(case: Case, way: str) -> None:
             _agree(register.get_value(), value, f"{way}, committed gradient")
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("way", ["feeds", "buffers", "registers"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample.op for sample in SAMPLES])
-def test_generated_code_gives_what_the_ops_give(sample: Sample, way: str) -> None:
-    for_cases(sample, EXAMPLES, lambda case: _check(case, way))
+def test_generated_code_gives_what_the_ops_give(sample: Sample, way: str, executor: str) -> None:
+    for_cases(sample, EXAMPLES, lambda case: _check(case, way, executor))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import autograph as ag
-from autograph.executors.numpy.executor import NumpyExecutor
+from autograph.executors.executor import Executor, default_executor
 from autograph.program import cache
 from optimizers import SGD, Adam
 
@@ -177,13 +177,14 @@ def test_inputs_that_nothing_reads() -> None:
 def prepared(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A list that grows with each program that is prepared."""
     made: list[Any] = []
-    prepare = NumpyExecutor.prepare
+    machine = type(default_executor())
+    prepare = machine.prepare
 
-    def counting(self: NumpyExecutor, tick: Any, *rest: Any) -> Any:
+    def counting(self: Executor, tick: Any, *rest: Any) -> Any:
         made.append(tick)
         return prepare(self, tick, *rest)
 
-    monkeypatch.setattr(NumpyExecutor, "prepare", counting)
+    monkeypatch.setattr(machine, "prepare", counting)
     return made
 
 
