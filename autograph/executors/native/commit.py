@@ -9,10 +9,9 @@ import numpy as np
 
 from autograph.executors.native import loops
 from autograph.executors.native.items import Entry, Words
-from autograph.executors.native.lowering import Elementwise, Host, Lowered, of_choice, of_ufunc
+from autograph.executors.native.lowering import Elementwise, of_ufunc
 from autograph.executors.numpy.bound import BoundGroup
 from autograph.executors.numpy.plan import GroupPlan
-from autograph.executors.numpy.record import select
 from autograph.executors.numpy.values import Value
 
 _MOST = 64  # calls of one loop
@@ -58,11 +57,7 @@ def group_kernel(p: GroupPlan) -> GroupKernel | None:
     calls = []
     for function, arguments in g.calls:
         values = [a if isinstance(a, Value) else g.columns[a][0] for a in arguments]
-        call: Lowered = Host("")
-        if function is select:
-            call = of_choice(values[:-1], values[-1])
-        elif isinstance(function, np.ufunc):
-            call = of_ufunc(function, values[:-1], values[-1])
+        call = of_ufunc(function, values[:-1], values[-1]) if isinstance(function, np.ufunc) else None
         if not isinstance(call, Elementwise):
             return None
         calls.append(call)

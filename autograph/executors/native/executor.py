@@ -20,7 +20,7 @@ from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.bound import BoundGroup
 from autograph.executors.numpy.emit import Source
 from autograph.executors.numpy.executor import Program, State
-from autograph.executors.numpy.record import Recorder
+from autograph.executors.numpy.record import Recorder, select
 from autograph.executors.numpy.values import ALWAYS, Guard, Step, Value
 from autograph.program.lower import Tick
 
@@ -48,6 +48,8 @@ class NativeProgram(Program):
     def _parts(
         self, steps: list[Step], kept: list[Value], writes: list[commit.Write], recorder: Recorder
     ) -> tuple[list[Step], list[commit.Component]]:
+        for step in steps:
+            step.safe = step.safe and step.function is not select  # it reads what it might be written over: not in a commit
         early, tail = commit.split_tail(steps, kept, writes)
         return early, commit.components(tail, writes)
 

@@ -21,6 +21,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "sign": lambda a, b: ag.sign(a) * b, "floor": lambda a, b: ag.floor(a) + ag.ceil(b) + ag.round(a),
     "cast": lambda a, b: ag.cast(a, "int32") + ag.cast(b, "int32"), "isfinite": lambda a, b: ag.isfinite(a + b),
 }  # fmt: skip
+FOUND = (2284538, 25937546)  # programs whose commit chose over what it read
 ODD = [0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 5e-324, 1e38, 3.5, 2.5, -2.5, 1e-310, 7.0, 1e9]
 
 
@@ -38,7 +39,7 @@ def close(got: Any, wanted: Any, rounding: str | None = None) -> bool:
 @pytest.mark.parametrize("block", range(10))
 def test_random_programs_tick_as_with_numpy(block: int) -> None:
     each = count(12, 2000)
-    for seed in range(block * each, (block + 1) * each):
+    for seed in [*range(block * each, (block + 1) * each), *(FOUND if block == 0 else ())]:
         program = random_program(seed)
         native, plain = (
             ag.function(program.inputs, program.outputs, program.updates, executor=name, on_unused_input="ignore")
