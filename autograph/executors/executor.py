@@ -47,7 +47,7 @@ def executor_named(name: str) -> Executor:
     choice("executor", name, tuple(EXECUTORS))
     made = _made(name)
     if isinstance(made, str):
-        raise ArgumentError(f"executor={name!r} does not run here: {made}", fix=f"pip install 'autograph-engine[{name}]'")
+        raise ArgumentError(f"executor={name!r} does not run here: {made}", fix=f"in a clone: pip install '.[{name}]'")
     return made
 
 

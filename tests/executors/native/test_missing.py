@@ -38,7 +38,7 @@ def test_numpy_takes_over_with_one_line_and_asking_by_name_is_an_error(library: 
     what, fix = second.split("|")
     for text in (said, what):
         assert "native" in text and (library in text or "llvmlite" in text), text
-    assert fix == "pip install 'autograph-engine[native]'"
+    assert fix == "in a clone: pip install '.[native]'"
 
 
 def test_numpy_needs_neither() -> None:
