@@ -16,7 +16,7 @@ import autograph
 from autograph import backend
 
 ROOT = Path(__file__).resolve().parent.parent
-BUDGETS = {"import autograph": 0.060, "from autograph import backend": 0.060, "import optimizers": 0.060}  # seconds
+BUDGETS = {"import autograph": 0.060, "from autograph import backend": 0.060, "import optimizers": 0.080}  # seconds
 RUNS = 20  # at most: the machine may be busy
 
 # Names of `keras/backend/__init__.py` (Keras 2.3.1) that come with convolutions, recurrence, CTC and sparse tensors.
