@@ -109,7 +109,7 @@ def graphs(
     if "shared" in features:
         _share(grow, rng)
     updates = _updates(grow, rng, variables, "swap" in features)
-    outputs = _outputs(grow, rng, updates)
+    outputs = _outputs(grow, rng)
     return RandomGraph(leaves, outputs, updates, variables, shapes, frozenset(features))
 
 
@@ -191,11 +191,14 @@ def _updates(grow: Growth, rng: random.Random, variables: list[Variable], swap: 
     return found
 
 
-def _outputs(grow: Growth, rng: random.Random, updates: Updates) -> list[Tensor]:
-    """One to three tensors of the pool, and a number made of all that nobody reads yet."""
-    everything = ancestors([*grow.pool, *(u.value for u in updates)])
-    read = {source for t in everything for source in t.inputs}
-    loose = [t for t in grow.pool if t not in read and t.type.is_float] or [t for t in grow.pool if t.type.is_float][-1:]
+def _outputs(grow: Growth, rng: random.Random) -> list[Tensor]:
+    """One to three tensors of the pool, and a number that every float of the pool flows into."""
+    loose: list[Tensor] = []
+    reached: set[Tensor] = set()
+    for t in reversed(grow.pool):
+        if t.type.is_float and t not in reached:
+            loose.append(t)
+            reached.update(ancestors([t]))
     terms = [cast(OPS["reduce_sum"](OPS["tanh"](t)), "float64") for t in loose]
     shown = rng.sample(grow.pool, min(len(grow.pool), rng.randint(1, 3)))
     return [*shown, reduce(lambda a, b: a + b, terms)]
