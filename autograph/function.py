@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,18 +106,6 @@ def function(
     )  # fmt: skip
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """The garbage collector waits: what is being prepared is no garbage, and looking through it again and again takes long."""
-    on = gc.isenabled()
-    try:
-        gc.disable()
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
 class Function:
     """A compiled tick. Call it with one argument for each top-level input, by position or by name.
 
@@ -157,8 +143,7 @@ class Function:
         self._root = self._domain
         skeleton = None if build_outputs is None else build_outputs(iter(range(output_count)))
         self._listed = isinstance(skeleton, list) and skeleton == list(range(output_count)) and not bare
-        with _uncollected():
-            self._simple = tick.with_roots(simplify(tick.roots))
+        self._simple = tick.with_roots(simplify(tick.roots))
         self._state = self.executor.state()
         self._enter = self._state.context.run
         self._key: Any = None
@@ -258,10 +243,9 @@ class Function:
             for position, (p, shape) in enumerate(zip(self.tick.inputs, key, strict=True)):
                 feeding.check_shape(p, shape, position)
             types = [TensorType(p.dtype, shape) for p, shape in zip(self.tick.inputs, key, strict=True)]
-            with _uncollected():
-                lowered = lower(self._simple, types)
-                lowered = lowered.with_roots(simplify(lowered.roots, FINISH))
-                program = self.executor.prepare(lowered, self._state, self.on_nonfinite)
+            lowered = lower(self._simple, types)
+            lowered = lowered.with_roots(simplify(lowered.roots, FINISH))
+            program = self.executor.prepare(lowered, self._state, self.on_nonfinite)
             self._cache.put(tuple(key), program)
         self._key = None  # so that an interrupt between these lines leaves no key with another's program
         self._program = program
