@@ -26,7 +26,7 @@ from autograph.tensor_type import CANONICAL, DTYPES, DType
 
 __all__ = [
     "CODES", "Entry", "NAME_LIMIT", "NUMBER_LIMIT", "RANK_LIMIT", "bad_name", "encode", "fault_of", "foreign",
-    "header_size", "is_ours", "parse", "rooms",
+    "header_size", "is_ours", "parse", "rooms", "too_large",
 ]  # fmt: skip
 
 VERSION = "1"
@@ -64,6 +64,11 @@ def checksum(*parts: Any) -> bytes:
         found.update(part)
     digits: str = found.hexdigest()
     return digits.encode()
+
+
+def too_large(shape: Iterable[int], dtype: DType) -> bool:
+    """Whether a shape is beyond what any file holds, also where a size of 0 hides it."""
+    return prod([size or 1 for size in shape]) * dtype.itemsize > NUMBER_LIMIT
 
 
 def bad_name(name: str) -> str:
@@ -244,7 +249,7 @@ class _Header:
         self.expect(b",")
         last = self.number()
         self.expect(b"]}")
-        if prod([n or 1 for n in shape]) * dtype.itemsize > NUMBER_LIMIT:
+        if too_large(shape, dtype):
             self.fail(f"the shape of {name!r} is too large")
         size = prod(shape) * dtype.itemsize
         if first != start or last != start + size:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from autograph.errors import CheckpointError
-from autograph.safetensors_format import CODES, NAME_LIMIT, NUMBER_LIMIT, RANK_LIMIT, Entry
+from autograph.safetensors_format import CODES, NAME_LIMIT, NUMBER_LIMIT, RANK_LIMIT, Entry, too_large
 from autograph.tensor_type import DTYPES
 
 __all__ = ["parse_others", "widened"]
@@ -85,7 +85,7 @@ def _tensor(name: str, row: Any) -> _Placed:
         if not isinstance(numbers, list) or len(numbers) > RANK_LIMIT or {*map(type, numbers)} - {int}:
             raise ValueError(f"the shape and the data_offsets of {name!r} have to be lists of up to {RANK_LIMIT} whole numbers")
     size = prod(shape) * dtype.itemsize
-    if prod([n or 1 for n in shape]) * dtype.itemsize > NUMBER_LIMIT:
+    if too_large(shape, dtype):
         raise ValueError(f"the shape of {name!r} is too large")
     if len(offsets) != 2 or offsets[1] - offsets[0] != size:
         raise ValueError(f"{name!r} stands at {offsets}, and has {size} bytes")

@@ -149,15 +149,16 @@ class Emitter:
         return self.select(self.isnan(x), x, signed) if x.type[0] == "f" else signed
 
     def maximum(self, a: Number, b: Number) -> Number:
-        if a.type[0] == "b":
-            return self._two("or", a, b)
-        wins = self.greater_equal(a, b)
-        return self.select(self._two("or", wins, self.isnan(a)) if a.type[0] == "f" else wins, a, b)
+        return self._extreme("or", self.greater_equal, a, b)
 
     def minimum(self, a: Number, b: Number) -> Number:
+        return self._extreme("and", self.less_equal, a, b)
+
+    def _extreme(self, of_truths: str, order: Callable[[Number, Number], Number], a: Number, b: Number) -> Number:
+        """The one that stands before the other, or a NaN."""
         if a.type[0] == "b":
-            return self._two("and", a, b)
-        wins = self.less_equal(a, b)
+            return self._two(of_truths, a, b)
+        wins = order(a, b)
         return self.select(self._two("or", wins, self.isnan(a)) if a.type[0] == "f" else wins, a, b)
 
     def fmax(self, a: Number, b: Number) -> Number:
