@@ -7,6 +7,7 @@ What is within a limit comes back exactly as it was, bit by bit. These are funct
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 from autograph import (
@@ -14,12 +15,15 @@ from autograph import (
     AxisError,
     Tensor,
     Variable,
+    abs,
+    add,
     arguments,
     as_tensor,
     cast,
     clip,
     constant,
     greater,
+    hypot,
     isfinite,
     logical_and,
     maximum,
@@ -29,7 +33,6 @@ from autograph import (
     reduce_all,
     reduce_max,
     reduce_mean,
-    reduce_min,
     reduce_sum,
     row_sparse,
     seed_state,
@@ -43,25 +46,31 @@ from optimizers.arguments import read_number
 def global_norm(gradients: Iterable[Any]) -> Tensor:
     """√Σ‖g‖² over all gradients, a float64 of rank 0; None among them counts as zero.
 
-    It is taken as s·√Σ‖g/s‖² with s the greatest |element|, so that no square overflows or vanishes: float32 gradients
-    of 1e20 have a norm. It is NaN if any element is infinite or NaN.
+    No square overflows or vanishes, so that float32 gradients of 1e20 have a norm: those of single precision are taken in
+    double, and those of double of g/s, s the greatest |element|. It is NaN if any element is infinite or NaN.
     """
-    tensors = [_wide(_telling(as_tensor(g))) for g in _listed("global_norm", gradients) if g is not None]
+    tensors = [_telling(as_tensor(g)) for g in _listed("global_norm", gradients) if g is not None]
     tensors = [g for g in tensors if 0 not in g.shape]
-    if not tensors:
+    single, double = ([g for g in tensors if (g.dtype.itemsize == 8) == wide] for wide in (False, True))
+    lengths = [length(some) for some, length in ((single, _length), (double, _scaled_length)) if some]
+    if not lengths:
         return constant(0.0, "float64")
-    tops = [cast(maximum(reduce_max(g), -reduce_min(g)), "float64") for g in tensors]
-    top = tops[0]
-    for other in tops[1:]:
-        top = maximum(top, other)
-    scale = where(greater(top, 0), top, 1)
-    squares = [cast(reduce_sum(square(g / scale)), "float64") for g in tensors]
-    total = squares[0]
-    for other in squares[1:]:
-        total = total + other
-    found = scale * sqrt(total)
+    found = hypot(*lengths) if len(lengths) > 1 else lengths[0]
     found.name = "‖g‖"
     return found
+
+
+def _length(tensors: Sequence[Tensor]) -> Tensor:
+    """√Σg² in double precision."""
+    total = reduce(add, [reduce_sum(square(cast(g, "float64"))) for g in tensors])
+    return sqrt(total + 0.0 * total)  # NaN where the sum is infinite
+
+
+def _scaled_length(tensors: Sequence[Tensor]) -> Tensor:
+    """s·√Σ(g/s)² with s the greatest |element|."""
+    top = reduce(maximum, [reduce_max(abs(g)) for g in tensors])
+    scale = where(greater(top, 0), top, 1)
+    return scale * sqrt(reduce(add, [reduce_sum(square(g / scale)) for g in tensors]))
 
 
 def _telling(g: Tensor) -> Tensor:

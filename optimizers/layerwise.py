@@ -193,13 +193,14 @@ class Adafactor(Optimizer):
         fresh = self.t**-self.exponent
         squares = square(g) + self.epsilon_1
         if p.ndim < 2:
-            v = s.v = (1 - fresh) * s.v + fresh * squares
+            s.v = (1 - fresh) * s.v + fresh * squares
+            u = div_no_nan(g, sqrt(s.v))
         else:
             rows, columns = s.start("r", 0.0, (*sizes[:-1], 1)), s.start("c", 0.0, (*sizes[:-2], 1, sizes[-1]))
             s.r = (1 - fresh) * rows + fresh * reduce_mean(squares, axis=-1, keepdims=True)
             s.c = (1 - fresh) * columns + fresh * reduce_mean(squares, axis=-2, keepdims=True)
-            v = div_no_nan(s.r, reduce_mean(s.r, axis=-2, keepdims=True)) * s.c
-        u = div_no_nan(g, sqrt(v))
+            row = div_no_nan(s.r, reduce_mean(s.r, axis=-2, keepdims=True))
+            u = g * div_no_nan(1, sqrt(row)) * div_no_nan(1, sqrt(s.c))
         count = max(prod(sizes), 1) ** 0.5
         rate = minimum(self.rate, self.t**-0.5) if self.relative_step else self.rate
         size = maximum(self.epsilon_2, length(p, "p") / count)

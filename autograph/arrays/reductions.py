@@ -21,7 +21,9 @@ Axes = tuple[int, ...]
 
 _CHAIN = 26  # so many terms added one after the other stay within (8 + log₂ n)·eps·Σ|x|
 _FOURS = 64  # and so many where BLAS adds four at a time, as it does in columns whose number is a multiple of four
-_LINE = 2048  # from here on slabs beat NumPy's own pairwise sum of a line
+ALONG = 48  # and so many along a line, which it adds in several chains
+LINES = 16  # so many lines are worth two calls of BLAS
+_LINE = 65536  # from here on slabs beat NumPy's own pairwise sum of a line
 _SMALL = 4096  # below so many elements the overhead of a call decides
 _ONES = {char: [np.ones(n, char) for n in range(_FOURS + 1)] for char in "fd"}
 
@@ -58,6 +60,8 @@ def sum(x: Array, axis: Axes, keepdims: bool = False, out: Array | None = None) 
             return _rows(x)[None]
         _rows(x, out[0])
         return out
+    if len(axis) == x.ndim > 1 and x.size > _SMALL and x.flags.c_contiguous and not keepdims:
+        x, axis = x.reshape(-1), (0,)
     if not axis or _is_plain(x, axis):
         return _add(x, axis, x.dtype, out, keepdims)
     total = _sum(x, axis)
@@ -77,7 +81,8 @@ def _is_plain(x: Array, axis: Axes) -> bool:
     if len(shape) == 1:
         return count <= _LINE or not bool(x.flags.c_contiguous)
     trailing = axis[-1] == len(shape) - 1 and axis[-1] - axis[0] == len(axis) - 1
-    return trailing and count <= _LINE and bool(x.flags.c_contiguous)
+    lines = x.size >= LINES * count and (count <= ALONG or bool(piece(count)))
+    return trailing and not lines and count <= _LINE and bool(x.flags.c_contiguous)
 
 
 def _delivered(result: Array, out: Array | None) -> Array:
@@ -162,8 +167,10 @@ def _block_lines(x: Array) -> Array:
     """Σ of each row of a matrix in C order."""
     blocks, size = x.shape
     ones = _ONES[x.dtype.char]
-    if size <= _CHAIN:
+    if size <= ALONG:
         return x.dot(ones[size])
+    if part := piece(size):
+        return x.reshape(-1, part).dot(ones[part]).reshape(blocks, size // part).dot(ones[size // part])
     while size > _LINE:
         slab, rest = divmod(size, 8)
         total = np.matmul(ones[8], x[:, : size - rest].reshape(blocks, 8, slab))
@@ -171,6 +178,12 @@ def _block_lines(x: Array) -> Array:
             total[:, :rest] += x[:, size - rest :]
         x, size = total, slab
     return _add(x, 1)
+
+
+@functools.cache
+def piece(count: int) -> int:
+    """How many terms of a line to add up first, so that neither they nor their sums are too many; 0 where it does not go."""
+    return next((n for n in range(ALONG, 1, -1) if count > ALONG and count % n == 0 and count // n <= ALONG), 0)
 
 
 def mean(x: Array, axis: Axes, keepdims: bool = False, out: Array | None = None) -> Array:

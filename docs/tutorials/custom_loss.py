@@ -20,7 +20,7 @@ from autograph import DisconnectedError, explain_gradient
 from autograph import backend as K
 from optimizers import SGD, Adam, global_norm
 
-SEED, POINTS, HIDDEN, STEPS, CLIP = 3, 200, 24, 1000, 0.5
+SEED, POINTS, HIDDEN, STEPS, CLIP = 3, 200, 24, 1000, 0.25
 rng = np.random.default_rng(SEED)
 angle = rng.uniform(0, np.pi, POINTS)
 side = np.where(np.arange(POINTS) % 2, 1.0, -1.0)  # which moon: +1 or -1

@@ -10,8 +10,9 @@ import pytest
 
 import autograph as ag
 import optimizers
-from autograph.executors.numpy import commit
-from autograph.executors.numpy.bound import with_feeds
+from autograph.executors.numpy import by_blocks, commit
+from autograph.executors.numpy.bound import Fed, with_feeds
+from autograph.executors.numpy.record import Recorder
 from autograph.tensor_type import DTYPES
 from tests.executors.test_groups import groups_of, program_of
 
@@ -73,24 +74,80 @@ def test_a_feed_in_any_order_is_read_as_what_it_is(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_commit_reads_aligned_arrays_alone() -> None:
+    x = Recorder().leaf(ag.placeholder((11,)))
     odd = np.frombuffer(bytes(41), np.float32, offset=1)
     assert not odd.flags.aligned
-    ((_, fed),) = with_feeds([(np.negative, None)], [(0, 1, 0, slice(2, 9), None)], odd)
+    ((_, fed),) = with_feeds([(np.negative, None)], [(0, 1, 0, Fed(x, slice(2, 9)))], odd)
     assert fed.flags.aligned and fed.shape == (7,)
 
 
-@pytest.mark.parametrize("rule", [*RULES, "LARS", "NovoGrad"])
+@pytest.mark.parametrize("rule", [*RULES, "LARS", "NovoGrad", "LAMB", "Adafactor"])
 @pytest.mark.parametrize("count", [1, 50])
-def test_a_step_takes_blocks_of_scratch_and_no_copy_of_what_is_long(rule: str, count: int) -> None:
-    size = 20 * commit.BLOCK // count
-    params = [ag.variable(np.ones(size, "float32")) for _ in range(count)]
-    feeds = [ag.placeholder((size,)) for _ in range(count)]
+@pytest.mark.parametrize("columns", [1, 64])
+def test_a_step_takes_blocks_of_scratch_and_no_copy_of_what_is_long(rule: str, count: int, columns: int) -> None:
+    shape = (20 * commit.BLOCK // count // columns, columns)
+    params = [ag.variable(np.ones(shape, "float32")) for _ in range(count)]
+    feeds = [ag.placeholder(shape) for _ in range(count)]
     step = ag.function(feeds, None, getattr(optimizers, rule)().get_updates(feeds, params))
-    step(*[np.ones(size, "float32")] * count)
-    assert 0 < program_of(step).nbytes <= 6 * commit.BLOCK * 4
+    step(*[np.ones(shape, "float32")] * count)
+    assert 0 < program_of(step).nbytes <= 10 * commit.BLOCK * 4
 
 
-# sums -----------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("rule", ["LAMB", "LARS", "NovoGrad", "Adafactor"])
+@pytest.mark.parametrize("shape", [(40, 7), (7, 40), (1, 280), (280,), (2, 20, 7)])
+@pytest.mark.parametrize("guarded", [False, True])
+def test_what_is_made_twice_is_the_same_twice(
+    rule: str, shape: tuple[int, ...], guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    start, gradients = rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(4)]
+
+    def end() -> Any:
+        p, g = ag.variable(start, dtype="float64"), ag.placeholder(shape, dtype="float64")
+        updates = getattr(optimizers, rule)().get_updates([g], [p])
+        step = ag.function([g], None, updates.when(ag.reduce_sum(g) > 0) if guarded else updates)
+        for gradient in gradients:
+            step(gradient)
+        return p.get_value()
+
+    whole = end()
+    monkeypatch.setattr(commit, "BLOCK", 63)
+    monkeypatch.setattr(by_blocks, "_WORTH", 1)
+    np.testing.assert_allclose(end(), whole, rtol=1e-13)
+    assert not np.array_equal(whole, start)
+
+
+def test_a_group_that_broadcasts_runs_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit, "BLOCK", 40)
+    rng = np.random.default_rng(3)
+    p, q = (ag.variable(rng.standard_normal((33, 7)), name=name) for name in "pq")
+    held = [rng.standard_normal(shape).astype("float32") for shape in ((33, 1), (1, 7), (7,))]
+    row, column, some = map(ag.variable, held)
+    x = ag.placeholder((33, 7))
+    u = ag.maximum(x * row, p) * column
+    step = ag.function([x], None, [(p, q - u), (q, ag.where(u > some, p, u))])
+    for way in (1, -1):
+        fed = rng.standard_normal((33, 7)).astype("float32")[::way]
+        a, b = p.get_value(), q.get_value()
+        step(fed)
+        made = np.maximum(fed * held[0], a) * held[1]
+        np.testing.assert_array_equal(p.get_value(), b - made)
+        np.testing.assert_array_equal(q.get_value(), np.where(made > held[2], a, made))
+    (plan,) = program_of(step).plans
+    assert (plan.group.by_rows, plan.block) == (True, 5)
+
+
+def test_what_registers_and_feeds_make_waits_for_its_first_reader() -> None:
+    feeds = [ag.placeholder((100, 100)) for _ in range(30)]
+    squares = [ag.square(x) for x in feeds]
+    step = ag.function(feeds, [ag.reduce_max(ag.matmul(square, square)) for square in squares])
+    given = np.random.default_rng(4).random((100, 100), np.float32)
+    for found in step(*[given] * 30):
+        np.testing.assert_allclose(found, np.max(given**2 @ given**2), rtol=1e-5)
+    assert program_of(step).nbytes <= 3 * 4 * given.size
+
+
+# reductions -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -104,9 +161,31 @@ def test_what_is_made_to_be_added_up_is_never_whole(dtype: str) -> None:
     assert program_of(step).nbytes <= 4 * commit.BLOCK * x.dtype.itemsize
 
 
+@pytest.mark.parametrize("name", ["sum", "max", "min"])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (1, 2)])
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("block", [7, 64, 500])
+def test_reductions_by_blocks_go_along_any_axis(
+    name: str, axis: Any, keepdims: bool, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "BLOCK", block)
+    monkeypatch.setattr(by_blocks, "_WORTH", 1)
+    rng = np.random.default_rng(5)
+    a, b = rng.standard_normal((9, 11, 6)), rng.standard_normal((9, 1, 6))
+    x, y = ag.placeholder(a.shape, dtype="float64"), ag.variable(b, dtype="float64")
+    made = ag.where(ag.where(x > y, x, y) > 0.3, ag.cast(ag.cast(x, "float32"), "float64"), x - ag.square(x) * ag.square(y))
+    few = ag.placeholder((6,), dtype="float64")
+    outputs = [getattr(ag, f"reduce_{name}")(made, axis, keepdims), ag.reduce_max(ag.square(few))]
+    found, most = ag.function([x, few], outputs)(a, a[3, 4])
+    known = np.where(np.where(a > b, a, b) > 0.3, a.astype("float32"), a - np.square(a) * np.square(b))
+    np.testing.assert_allclose(found, getattr(np, name)(known, axis, keepdims=keepdims), rtol=1e-13, atol=1e-13)
+    assert most == np.max(a[3, 4] ** 2)
+
+
 @pytest.mark.parametrize("read_by", ["nothing", "an output", "a register", "another sum", "a guard"])
 def test_a_sum_by_blocks_takes_nothing_from_who_reads_the_same(read_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit, "BLOCK", 7)
+    monkeypatch.setattr(by_blocks, "_WORTH", 1)
     x, p = ag.placeholder((5, 9)), ag.variable(np.ones((5, 9)))
     total = ag.variable(0.0)
     made = ag.square(x * p)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate, pairwise
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograph.executors.numpy import plan
-from autograph.executors.numpy.commit import APART
+from autograph.executors.numpy.commit import APART, Group
 from autograph.executors.numpy.emit import BY_KEYWORD
 from autograph.executors.numpy.rows import PutRows
 from autograph.executors.numpy.selection import IN_CALLS, Call
@@ -22,19 +23,26 @@ from autograph.tensor_type import DType
 Check = tuple[Any, Any, bool]  # a new value, the home it is for, and whether a skipped tick writes it all the same
 
 
-Hole = tuple[int, int, int, slice | None, DType | None]
-
-
 class Fed(NamedTuple):
-    """Part of a feed, flat, which each tick gives anew; None is all of it. Its bits are read as of another dtype, if given."""
+    """Part of a feed, flat, which each tick gives anew; None is all of it. It is of that shape and dtype, if given."""
 
     feed: Value
     part: slice | None
+    shape: tuple[int, ...] | None = None
     dtype: DType | None = None
+
+    def of(self, flat: Any) -> Any:
+        """That part of the feed, whose elements these are."""
+        x = flat if self.part is None else flat[self.part]
+        x = x if self.shape is None else x.reshape(self.shape)
+        return x if self.dtype is None else x.view(self.dtype)
 
     def view(self, dtype: DType) -> Fed:
         """The same as another dtype, as of an array."""
         return self._replace(dtype=dtype)
+
+
+Hole = tuple[int, int, int, Fed]  # a call's number, the place in it, a feed's number, what goes there
 
 
 class BoundGroup:
@@ -50,23 +58,26 @@ class BoundGroup:
         columns = {n: [array(v) for v in column] for n, column in outside.items()}
         own = {n: array(area) for n, area in {**p.storage, **p.fed}.items() if isinstance(area, Value)}
         shadows = {n: array(area) for n, area in p.shadows.items()}
-        if not g.flat:
-            self._add(p, array, {n: column[0] for n, column in columns.items()}, own, shadows)
-            return
-        ends = [0, *accumulate(g.sizes)]
-        for first, last in _runs(list(columns.values()), [bool(fed) and size >= APART for size in g.sizes]):
-            arrays = {n: _joined(column[first:last]) for n, column in columns.items()}
+        cut = {n for n in range(len(g.columns)) if g.is_cut(n)}
+        ends = [0, *accumulate(g.sizes)] if g.flat else [0, g.length]
+        alone = [bool(fed) and size >= APART for size in g.sizes]
+        for first, last in _runs(list(columns.values()), alone) if g.flat else [(0, 1)]:
+            arrays = {n: _joined(column[first:last]) if g.flat else column[0] for n, column in columns.items()}
             for start in range(ends[first], ends[last], max(p.block, 1)):
                 stop = min(start + p.block, ends[last])
                 block = slice(start - ends[first], stop - ends[first])
-                given = {n: a[block] for n, a in arrays.items()}
-                scratch = {n: area[: stop - start] for n, area in own.items()}
+                given = {n: a[block] if n in cut else a for n, a in arrays.items()}
+                scratch = {n: area[: stop - start] if n in cut else area for n, area in own.items()}
                 for n, column in fed.items():
-                    given[n] = self._gathered(column, ends, start, stop, scratch.pop(n))
-                self._add(p, array, given, scratch, {n: a[start:stop] for n, a in shadows.items()})
+                    given[n] = self._gathered(g, column, ends, start, stop, scratch.pop(n))
+                self._add(p, array, given, scratch, {n: a[start:stop] if n in cut else a for n, a in shadows.items()})
 
-    def _gathered(self, column: list[Value], ends: list[int], start: int, stop: int, buffer: Any) -> Any:
+    def _gathered(self, g: Group, column: list[Value], ends: list[int], start: int, stop: int, buffer: Any) -> Any:
         """Elements `start` to `stop` of feeds: where they lie if they are of one, else in a buffer that calls fill."""
+        if not g.flat:
+            rest = g.shape[1:]
+            inner = math.prod(rest)
+            return Fed(column[0], slice(start * inner, stop * inner), (stop - start, *rest))
         parts = []
         for k in range(bisect_right(ends, start) - 1, len(column)):
             begin, end = max(start, ends[k]), min(stop, ends[k + 1])
@@ -116,14 +127,14 @@ class BoundGroup:
 
 
 def joined(groups: Sequence[BoundGroup], feeds: Sequence[Value]) -> tuple[list[Call], list[Hole]]:
-    """The calls of all, and where feeds go: a call's number, the place in it, a feed's number, the part of it, its dtype."""
+    """The calls of all, and where feeds go."""
     calls: list[Call] = []
     holes: list[Hole] = []
     for group in groups:
         for call in group.calls:
             for k, a in enumerate(call):
                 if isinstance(a, Fed):
-                    holes.append((len(calls), k, feeds.index(a.feed), a.part, a.dtype))
+                    holes.append((len(calls), k, feeds.index(a.feed), a))
             calls.append(call)
     return calls, holes
 
@@ -132,10 +143,9 @@ def with_feeds(calls: list[Call], holes: list[Hole], *feeds: Any) -> list[Call]:
     """The calls, with what was fed in their holes; what is not aligned is copied here, for a commit must take no memory."""
     flat = [(feed if feed.flags.aligned else feed.copy()).reshape(-1) for feed in feeds]
     filled = calls.copy()
-    for k, place, feed, part, dtype in holes:
-        x = flat[feed] if part is None else flat[feed][part]
+    for k, place, feed, fed in holes:
         call = filled[k]
-        filled[k] = (*call[:place], x if dtype is None else x.view(dtype), *call[place + 1 :])
+        filled[k] = (*call[:place], fed.of(flat[feed]), *call[place + 1 :])
     return filled
 
 

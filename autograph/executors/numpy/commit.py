@@ -75,15 +75,41 @@ class Group:
         return [math.prod(member.writes[0].home.shape) for member in self.members]
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the first home."""
+        return self.writes[0].home.shape
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether it runs on some rows of its one member at a time, since what is broadcast forbids to run flat."""
+        return not self.flat and bool(self.targets) and bool(self.shape) and len({w.home.shape for w in self.writes}) == 1
+
+    @property
+    def length(self) -> int:
+        """How many elements, or rows, are cut into blocks; 1 where nothing is cut."""
+        return sum(self.sizes) if self.flat else self.shape[0] if self.by_rows else 1
+
+    @property
     def block(self) -> int:
-        """How many elements run at a time."""
-        return min(sum(self.sizes), BLOCK)
+        """How many of these run at a time."""
+        most = BLOCK if self.flat or not self.by_rows else BLOCK // max(math.prod(self.shape[1:]), 1)
+        return min(self.length, max(most, 1))
+
+    def is_cut(self, column: int) -> bool:
+        """Whether a block has its own part of the column; else it reads all of it."""
+        shape = self.columns[column][0].shape
+        return self.flat or (self.by_rows and len(shape) == len(self.shape) and shape[0] == self.shape[0])
 
     def fed(self) -> list[int]:
         """The columns of feeds that are read where they lie: in a group of more than a block, and in a long member alone."""
         size = sum(self.sizes)
-        worth = self.flat and self.reads_feeds and (size > BLOCK or (len(self.members) == 1 and size >= APART))
-        return [n for n, column in enumerate(self.columns) if worth and all(v.place is Place.FEED for v in column)]
+        worth = self.reads_feeds and (size > BLOCK or (len(self.members) == 1 and size >= APART))
+        if not worth or not (self.flat or self.by_rows):
+            return []
+        return [
+            n for n, column in enumerate(self.columns)
+            if all(v.place is Place.FEED and (self.flat or v.shape == self.shape) for v in column)
+        ]
 
 
 def split_tail(steps: list[Step], kept: Iterable[Value], writes: Sequence[Write]) -> tuple[list[Step], list[Step]]:

@@ -20,12 +20,12 @@ from autograph.executors.executor import Refused
 from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.blas import step_by_gemm
 from autograph.executors.numpy.bound import BoundGroup, Check, joined, with_feeds
+from autograph.executors.numpy.by_blocks import reduce_by_blocks
 from autograph.executors.numpy.emit import Source
 from autograph.executors.numpy.guards import guard_of, mark_guards
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.rows import write_by_rows
 from autograph.executors.numpy.selection import by_bits
-from autograph.executors.numpy.sums import sum_by_blocks
 from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.graph.graph import ancestors
 from autograph.graph.register import copying, epoch
@@ -115,9 +115,9 @@ class Program:
         self, steps: list[Step], kept: list[Value], writes: list[commit.Write], recorder: Recorder
     ) -> tuple[list[Step], list[commit.Component]]:
         """The early steps, and the components of the commit."""
-        early, tail = by_bits(*commit.split_tail(steps, kept, writes), recorder)
-        parts = commit.components(tail, writes)
-        return sum_by_blocks(parts, early, kept, recorder), parts
+        steps = reduce_by_blocks(steps, kept, writes, recorder)
+        early, tail = by_bits(*commit.split_tail(plan.late(steps), kept, writes), recorder)
+        return early, commit.components(tail, writes)
 
     def _write(self, feeds: list[Value], early: list[Step], kept: list[Value], recorder: Recorder) -> None:
         """Plan the memory of the early steps and of the commit, and write the text of the tick."""

@@ -18,6 +18,7 @@ from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Guard, Place, Step, Value
 
 ALIGNMENT = 64
+_LASTING = (Place.HOME, Place.FEED, Place.CONSTANT)
 
 
 @dataclass(eq=False)
@@ -30,7 +31,7 @@ class GroupPlan:
     copies: list[tuple[int, int]]  # (column, home column) to copy at the end of the group
     late: bool = False  # whether its direct calls wait until all new values were checked
     fed: dict[int, Value] = field(default_factory=dict)  # a column of feeds that are not copied → a block for short ones
-    block: int = 0  # how many elements run at a time, where it is flat
+    block: int = 0  # how many elements, or rows, run at a time
 
 
 class Made(Protocol):
@@ -54,6 +55,29 @@ class Memory:
 
     offsets: dict[Value, int] = field(default_factory=dict)
     size: int = 0
+
+
+def late(steps: Iterable[Step]) -> list[Step]:
+    """The steps, but what is made of lasting arrays alone (registers, feeds, constants) directly before its first reader."""
+    waiting: dict[Value, Step] = {}
+    order: list[Step] = []
+
+    def follow(step: Step) -> None:
+        for value in step.reads:
+            if value.root in waiting:
+                follow(waiting.pop(value.root))
+        order.append(step)
+
+    for step in steps:
+        ufunc = isinstance(step.function, np.ufunc) and step.safe and bool(step.result.shape)
+        if ufunc and all(not v.shape or v.root.place in _LASTING or v.root in waiting for v in step.reads):
+            waiting[step.result] = step
+        else:
+            follow(step)
+    for step in list(waiting.values()):
+        if waiting.pop(step.result, None):
+            follow(step)
+    return order
 
 
 def stage(groups: Iterable[Group], steps: list[Step], recorder: Recorder) -> list[Step]:
@@ -140,12 +164,13 @@ def plan_group(g: Group, recorder: Recorder, shadowed: bool) -> GroupPlan:
 
     def scratch(column: int, length: int) -> Value:
         like = g.columns[column][0]
-        return recorder.scratch(like.dtype, (length,) if g.flat else like.shape)
+        rest = () if g.flat else like.shape[1:]
+        return recorder.scratch(like.dtype, (length, *rest) if g.is_cut(column) else like.shape)
 
     plan.fed = {n: scratch(n, 0 if min(g.sizes) >= APART else plan.block) for n in g.fed()}
     for column, home in g.targets.items():
         if shadowed:
-            plan.shadows[home] = scratch(home, sum(g.sizes))
+            plan.shadows[home] = scratch(home, g.length)
         in_place = column in made and (shadowed or last_read.get(home, -1) <= made[column])
         if in_place and _same_type(g, column, home):
             _claim(g, plan, column, home, made, last_read, shadowed)

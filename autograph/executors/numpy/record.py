@@ -26,7 +26,8 @@ _BY_CALL: dict[str, Callable[..., float]] = {
     "divide": scalars.divide, "power": scalars.power, "sqrt": scalars.sqrt, "square": scalars.square,
 }
 _RAISES = {"floor_divide", "remainder", "power"}  # of integers
-_CHAIN, _LINE, _SHORT = 26, 48, 64  # terms within the pairwise bound: in one chain, along a line, of four rows at a time
+_CHAIN, _SHORT = 26, 64  # terms within the pairwise bound: in one chain, of four rows at a time
+_WHOLE = 65536  # elements of a sum of which a call more is nothing, and which need not be in memory whole
 _FEW = 4  # columns
 _MANY = 8  # views of one feed
 _PLAIN = (bool, int, float, np.generic)
@@ -238,21 +239,30 @@ class Recorder:
         return result
 
     def sum(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
-        """Short sums over the first or the last axis as `dot` with ones: a third of a reduction's price."""
+        """Short sums over the first or the last axis as `dot` with ones: a third of a reduction's price. Longer ones over many
+        lines as sums of sums."""
         x = self._known(x)
         dense = isinstance(x, Value) and x.dtype.char in "fd" and x.fixed and x.layout.flags.c_contiguous  # type: ignore[union-attr]
         shape = x.shape if dense else ()
         count = math.prod(shape[a] for a in axis) if dense else 0
-        if not dense or not axis or not 0 < count <= _SHORT or 0 in shape or (count > _CHAIN and count % 4):
+        rest = math.prod(shape) // max(count, 1)
+        trailing = axis == tuple(range(len(shape) - len(axis), len(shape)))
+        piece = reductions.piece(count) if trailing and rest >= reductions.LINES else 0
+        short = count <= _SHORT and (count <= _CHAIN or not count % 4)
+        if not dense or not axis or not 0 < rest * count <= _WHOLE or not (short or piece):
             return self._emit_call("sum", reductions.sum, [x, axis, keepdims])
         kept = tuple(1 if a in axis else n for a, n in enumerate(shape)) if keepdims else tuple(
             n for a, n in enumerate(shape) if a not in axis
         )
-        rest = math.prod(shape) // count
         result = self.scratch(x.dtype, kept)
-        if axis == tuple(range(len(axis))) and (rest > 1 or count > _LINE):
+        if axis == tuple(range(len(axis))) and (rest > 1 or count > reductions.ALONG):
             self._dot_rows(self._shaped(x, (count, rest)), self._shaped(result, (rest,)))
-        elif axis == tuple(range(len(shape) - len(axis), len(shape))) and count <= _LINE:
+        elif piece:
+            parts = self.scratch(x.dtype, (rest * count // piece,))
+            self._dot(self._shaped(x, (rest * count // piece, piece)), self.constant(np.ones(piece, x.dtype)), parts)
+            ones = self.constant(np.ones(count // piece, x.dtype))
+            self._dot(self._shaped(parts, (rest, count // piece)), ones, self._shaped(result, (rest,)))
+        elif trailing and count <= reductions.ALONG:
             ones = self.constant(np.ones(count, x.dtype))
             lines = (count,) if rest == 1 and not kept else (rest, count)
             self._dot(self._shaped(x, lines), ones, self._shaped(result, (rest,)[: len(lines) - 1]))
