@@ -171,6 +171,12 @@ def scatter_add(x: Array, indices: Array, updates: Array, axis: int) -> Array:
     return _scatter(home, indices, np.broadcast_to(updates, shape), axis, x.dtype)
 
 
+def unpicked(g: Array, index: Array, shape: Shape, axis: int) -> Array:
+    """Zeros of `shape`, with g as the slice at one index along `axis`."""
+    check_inside(index, shape[axis])
+    return unslice(g, shape, (*[(None, None, None)] * axis, int(index)))
+
+
 # along several axes --------------------------------------------------------------------------------------------------
 
 

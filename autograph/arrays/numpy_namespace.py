@@ -17,6 +17,7 @@ from autograph.arrays.indexing import (  # noqa: F401
     argsort,
     basic_index,
     class_labels,
+    counted,
     diag,
     diagonal,
     dynamic_index,
@@ -33,6 +34,7 @@ from autograph.arrays.indexing import (  # noqa: F401
     take_along_axis,
     top_k,
     undiagonal,
+    unpicked,
     unslice,
 )
 from autograph.arrays.linear_algebra import cholesky, cofactor, cofactor_slope, det, inv, orthonormal, solve  # noqa: F401

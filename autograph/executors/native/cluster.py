@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 
 from autograph.executors.native.compiler import lanes
-from autograph.executors.native.items import FUNCTION, Item, Loop, Multiply, OnHost, Views, located, product, root_of
+from autograph.executors.native.items import FUNCTION, Item, Loop, Multiply, OnHost, Single, Views, located, product, root_of
 from autograph.executors.native.lowering import Elementwise, Host, Lowered, Product, Reduce, lowered
 from autograph.executors.native.mathlib import FUNCTIONS
 from autograph.executors.native.special import SPECIAL
+from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Step, Value
 
 WEIGHT = 64  # how many simple calls a loop takes before its compilation gets long
@@ -49,6 +50,8 @@ def _form(step: Step, views: Views) -> Lowered:
             return Elementwise("multiply", [a, b], [kind, kind], kind)  # of one term: no sum
         if product(located(a, views), located(b, views), located(step.result, views)) is None:
             return Host("operands that BLAS cannot see as they lie")
+    if isinstance(form, Written) and not all(located(v, views).layout.flags.c_contiguous for v in step.reads):
+        return Host("operands that do not lie in the order of their elements")
     return form
 
 
@@ -81,6 +84,8 @@ class _Plan:
                 self.append(OnHost(step, form.reason, self._views))
             case Product():
                 self.append(Multiply(step, form, step.guard, self._views))
+            case Written():
+                self.append(Single(step, form, step.guard, self._views))
             case Elementwise():
                 loop = self._loop(step, form.operands, step.result.shape, None)
                 loop.calls.append(form)

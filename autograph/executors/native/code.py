@@ -36,9 +36,12 @@ class Code:
 
     def word(self, type: str = "i64") -> str:
         """The next word of the row."""
-        place = self.line(f"getelementptr i64, ptr %words, i64 {self.words}")
+        return self.line(f"load {type}, ptr {self.cell()}")
+
+    def cell(self) -> str:
+        """The address of the next word of the row."""
         self.words += 1
-        return self.line(f"load {type}, ptr {place}")
+        return self.line(f"getelementptr i64, ptr %words, i64 {self.words - 1}")
 
     def emitter(self, lanes: int) -> Emitter:
         """An emitter for the current block; `take` puts what it has written into it."""
@@ -49,9 +52,24 @@ class Code:
         self.declared.update(e.declared)
         e.lines.clear()
 
-    def _start(self, label: str) -> None:
+    def labels(self, *names: str) -> tuple[str, ...]:
+        """Labels that no block has yet."""
+        return tuple([f"{name}{next(self._numbers)}" for name in names])
+
+    def start(self, label: str) -> None:
+        """Begin a block."""
         self.lines.append(f"{label}:")
         self.block = label
+
+    def jump(self, label: str) -> None:
+        self.lines.append(f"  br label %{label}")
+
+    def branch(self, truth: str, label: str, other: str) -> None:
+        self.lines.append(f"  br i1 {truth}, label %{label}, label %{other}")
+
+    def leave(self, result: str) -> None:
+        """Return from the kernel; another block has to follow."""
+        self.lines.append(f"  ret i64 {result}")
 
     def loop(
         self, start: str, stop: str, step: int, body: Body, carried: Sequence[Number] = (), lanes: Sequence[int] = ()
@@ -60,12 +78,10 @@ class Code:
 
         lanes  for each of the carried, how many numbers it holds
         """
-        number = next(self._numbers)
-        turn, after = f"turn{number}", f"after{number}"
+        turn, after = self.labels("turn", "after")
         before = self.block
-        some = self.line(f"icmp slt i64 {start}, {stop}")
-        self.lines.append(f"  br i1 {some}, label %{turn}, label %{after}")
-        self._start(turn)
+        self.branch(self.line(f"icmp slt i64 {start}, {stop}"), turn, after)
+        self.start(turn)
         place = len(self.lines)
         i = self.name()
         held = [Number(self.name(), c.type) for c in carried]
@@ -73,14 +89,14 @@ class Code:
         following = self.line(f"add nsw i64 {i}, {step}")
         more = self.line(f"icmp slt i64 {following}, {stop}")
         last = self.block
-        self.lines.append(f"  br i1 {more}, label %{turn}, label %{after}")
+        self.branch(more, turn, after)
         types = [Emitter(width, self.name).llvm_type(c.type) for c, width in zip(carried, lanes, strict=True)]
         heads = [f"  {i} = phi i64 [{start}, %{before}], [{following}, %{last}]"] + [
             f"  {h.name} = phi {t} [{c.name}, %{before}], [{r.name}, %{last}]"
             for h, t, c, r in zip(held, types, carried, results, strict=True)
         ]
         self.lines[place:place] = heads
-        self._start(after)
+        self.start(after)
         return [
             Number(self.line(f"phi {t} [{c.name}, %{before}], [{r.name}, %{last}]"), c.type)
             for t, c, r in zip(types, carried, results, strict=True)

@@ -15,7 +15,7 @@ from autograph.executors.native.compiler import assembly, compiled
 from autograph.executors.native.items import Item, OnHost
 from autograph.executors.native.kernels import check
 from autograph.executors.native.record import NativeRecorder
-from autograph.executors.native.segments import Densely, Segment, bound, segment
+from autograph.executors.native.segments import Densely, Host, Segment, bound, segment
 from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.bound import BoundGroup
 from autograph.executors.numpy.emit import Source
@@ -60,6 +60,7 @@ class NativeProgram(Program):
         assert isinstance(recorder, NativeRecorder)
         self.groups = {p: kernel for p in self.plans if (kernel := group_kernel(p)) is not None}
         early = [piece for step in early for piece in _apart(step)]
+        self._views = recorder.views
         self.items = items = joined(early, recorder.views, [*kept, *_committed(self.plans)])
         self.host = [(item.step, item.reason) for item in items if isinstance(item, OnHost) and item.reason]
         self.memory = plan.plan_memory(items, self.plans, kept)
@@ -100,6 +101,10 @@ class NativeProgram(Program):
             found += groups
         return found
 
+    def step_at(self, line: int) -> Step | None:
+        step = super().step_at(line)
+        return self._hosts[step.name].step or step if isinstance(step, Segment) else step
+
     @property
     def assembly(self) -> str:
         return "\n".join(assembly(text) for text in self.kernels)
@@ -116,9 +121,11 @@ class NativeProgram(Program):
 
     def _bound(self, array: Callable[[Value], Any]) -> dict[str, Any]:
         self.held = []
+        self._hosts: dict[str, Host] = {}
         found: dict[str, Any] = {"held": self.held}
         for some in self.segments:
-            held = bound(some.arguments, some.entries, some.work, self.kernels, array)
+            self._hosts[some.name] = host = Host(some.faults, some.arguments, self._views, array)
+            held = bound(some.arguments, some.entries, some.work, self.kernels, array, host)
             found[some.name] = held.segment
             self.held.append(held)
         return found

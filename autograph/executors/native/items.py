@@ -1,4 +1,4 @@
-"""What a program is made of once steps are joined: loops, products, and calls of NumPy, each with what it reads and makes."""
+"""What a program is made of once steps are joined: loops, products, single steps, calls of NumPy; what each reads and makes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from autograph.executors.native.compiler import lanes
 from autograph.executors.native.kernels import GEMM, blas
 from autograph.executors.native.lowering import Elementwise, Product, Reduce
 from autograph.executors.native.record import layout_of
+from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Guard, Place, Step, Value, stand_in
 
 Views = Mapping[Value, Value]
@@ -302,6 +303,42 @@ def _stack(*layouts: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple
 
 
 @dataclass(eq=False)
+class Single:
+    """A step with a kernel of its own."""
+
+    step: Step
+    written: Written
+    guard: Guard
+    views: Views
+
+    @property
+    def steps(self) -> list[Step]:
+        return [self.step]
+
+    def inputs(self) -> list[Value]:
+        return self.step.reads
+
+    @property
+    def reads(self) -> list[Value]:
+        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
+
+    @property
+    def makes(self) -> list[Value]:
+        return [self.step.result, *self.written.work]
+
+    def goes_over(self, value: Value) -> bool:
+        return False
+
+    @property
+    def work(self) -> int:
+        return self.written.effort * sum(math.prod(v.shape) for v in (*self.inputs(), *self.makes))
+
+    def kernels(self) -> list[Entry]:
+        words: Words = [located(w, self.views).address if isinstance(w, Value) else w for w in self.written.words]
+        return [(self.written.text, words)]
+
+
+@dataclass(eq=False)
 class OnHost:
     """A step that stays a call of NumPy, and why."""
 
@@ -332,5 +369,5 @@ class OnHost:
         return self.step.goes_over(value)
 
 
-Native = Loop | Multiply
+Native = Loop | Multiply | Single
 Item = Native | OnHost

@@ -81,7 +81,8 @@ entry:
 """
 
 # A method of a row of words: where the givens are told, where the entries are, what to call if a given does not fit, how
-# many are given, whether other threads may run meanwhile. A given is told by dtype, rank, the place of its sizes, how many
+# many are given, whether other threads may run meanwhile, and which entry could not go on: one whose kernel returned less
+# than 0, whereupon the other way in is called too. A given is told by dtype, rank, the place of its sizes, how many
 # patches, and their place; a patch is the place of a word and what to add to the address for it. An entry is a kernel and
 # its words; a kernel of 0 ends them.
 SEGMENT = """
@@ -184,7 +185,7 @@ start:
   %left_thread = phi ptr [null, %open], [%thread, %leave]
   br label %run
 run:
-  %entry_place = phi ptr [%entries, %start], [%following, %step]
+  %entry_place = phi ptr [%entries, %start], [%following, %on]
   %kernel = load ptr, ptr %entry_place
   %done = icmp eq ptr %kernel, null
   br i1 %done, label %close, label %step
@@ -192,6 +193,9 @@ step:
   %words_place = getelementptr i64, ptr %entry_place, i64 1
   %words = load ptr, ptr %words_place
   %past = call i64 %kernel(ptr %words)
+  %stuck = icmp slt i64 %past, 0
+  br i1 %stuck, label %fault, label %on
+on:
   %moves = add i64 %past, 1
   %distance = mul i64 %moves, 16
   %following = getelementptr i8, ptr %entry_place, i64 %distance
@@ -204,6 +208,13 @@ return:
 end:
   call void inttoptr (i64 {hold} to ptr)(ptr inttoptr (i64 {nothing} to ptr))
   ret ptr inttoptr (i64 {nothing} to ptr)
+fault:
+  %fault_place = getelementptr i64, ptr %row, i64 5
+  store ptr %entry_place, ptr %fault_place
+  br i1 %lets, label %back, label %unfit
+back:
+  call void inttoptr (i64 {enter} to ptr)(ptr %left_thread)
+  br label %unfit
 unfit:
   %answer = call ptr inttoptr (i64 {call} to ptr)(ptr %other, ptr %args, i64 %n, ptr null)
   ret ptr %answer
@@ -252,7 +263,7 @@ def check() -> None:
         raise Unavailable("it is made for processors of 64 bits, the low byte first")
     try:
         blas("sgemm")
-        builtin(np.zeros(5, np.int64))
+        builtin(np.zeros(6, np.int64))
     except (RuntimeError, KeyError, ValueError) as error:
         raise Unavailable(f"{type(error).__name__} of llvmlite or SciPy: {' '.join(str(error).split())}") from error
 

@@ -12,7 +12,9 @@ from autograph.arrays import numpy_namespace
 from autograph.executors.native.accumulators import ACCUMULATORS
 from autograph.executors.native.emitter import Emitter, type_of
 from autograph.executors.native.mathlib import FUNCTIONS, exact_products
+from autograph.executors.native.placing import PLACING
 from autograph.executors.native.special import SPECIAL, into
+from autograph.executors.native.writing import Written
 from autograph.executors.numpy.record import select
 from autograph.executors.numpy.values import Step, Value
 
@@ -24,6 +26,7 @@ _ELEMENTARY = {
     "rint", "sign", "signbit", "sqrt", "square", "subtract", "trunc",
 }  # fmt: skip
 assert all(hasattr(Emitter, name) for name in _ELEMENTARY)
+WRITTEN = {**PLACING}
 
 
 class Elementwise(NamedTuple):
@@ -57,7 +60,7 @@ class Host:
     reason: str
 
 
-Lowered = Elementwise | Reduce | Product | Host
+Lowered = Elementwise | Reduce | Product | Written | Host
 
 
 def lowered(step: Step) -> Lowered:
@@ -80,6 +83,8 @@ def lowered(step: Step) -> Lowered:
         return of_ufunc(step.function, reads, step.result) if known else Host(_unknown(step))
     if step.name in SPECIAL and step.function is into(step.name):
         return Elementwise(step.name, list(step.reads), [_type(step.result)], _type(step.result))
+    if step.function in WRITTEN:
+        return WRITTEN[step.function](step)
     if step.name in ACCUMULATORS and step.function is getattr(numpy_namespace, step.name):
         return _reduction(step)
     if step.function in (np.dot, numpy_namespace.matmul):

@@ -6,28 +6,36 @@ its address goes to. What is not like that is copied, by `Densely`, and the segm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from autograph.executors.native.compiler import Kernel
-from autograph.executors.native.items import Address, Entry, Native, Views, Words, located
+from autograph.executors.native.items import Address, Entry, Native, Single, Views, Words, located
 from autograph.executors.native.kernels import GUARD, builtin
 from autograph.executors.numpy.values import Guard, Place, Step, Value
 from autograph.graph.tensor import Tensor
 
-_HEADER, _TOLD, _PATCH, _ENTRY = 5, 5, 2, 2  # words of each kind of record
+_HEADER, _TOLD, _PATCH, _ENTRY = 6, 5, 2, 2  # words of each kind of record
+_START, _FAULT = 1, 5  # words of the header
 _LONG = 100_000  # simple calls on one number, and multiplications, from which on other threads may run meanwhile
+
+
+Faults = dict[int, tuple[Step, int]]
 
 
 @dataclass(eq=False)
 class Segment(Step):
-    """A run of native items. Its arguments are the arrays that calls bring, its name is that of the builtin."""
+    """A run of native items. Its arguments are the arrays that calls bring, its name is that of the builtin.
+
+    faults  for each entry that may leave its step to NumPy, that step and the entry behind it
+    """
 
     entries: list[Entry] = field(default_factory=list)
     work: int = 0
+    faults: Faults = field(default_factory=dict)
 
 
 def segment(name: str, items: Sequence[Native], views: Views, outer: Guard) -> Segment:
@@ -36,6 +44,7 @@ def segment(name: str, items: Sequence[Native], views: Views, outer: Guard) -> S
     given: dict[Value, None] = {}
     guard = outer
     opened: list[Words] = []  # the words of guards around the current item
+    faults: Faults = {}
 
     for item in items:
         if item.guard != guard:
@@ -48,11 +57,14 @@ def segment(name: str, items: Sequence[Native], views: Views, outer: Guard) -> S
         for entry in item.kernels():
             entries.append(entry)
             _extend(opened)
+            if isinstance(item, Single):
+                faults[len(entries) - 1] = item.step, len(entries)
     for _, words in entries:
         given.update(dict.fromkeys(w.root for w in words if isinstance(w, Address) and not w.root.fixed))
     result = Value(Place.DYNAMIC, items[0].makes[0].dtype, ())
     node: Tensor = items[0].steps[0].node
-    return Segment(name, None, list(given), result, node, guard=outer, entries=entries, work=sum(item.work for item in items))
+    work = sum(item.work for item in items)
+    return Segment(name, None, list(given), result, node, guard=outer, entries=entries, work=work, faults=faults)
 
 
 def _extend(opened: list[Words]) -> None:
@@ -62,7 +74,8 @@ def _extend(opened: list[Words]) -> None:
 
 
 def bound(
-    given: Sequence[Value], entries: Sequence[Entry], work: int, kernels: dict[str, Kernel], array: Callable[[Value], Any]
+    given: Sequence[Value], entries: Sequence[Entry], work: int, kernels: dict[str, Kernel], array: Callable[[Value], Any],
+    host: Host | None = None,
 ) -> Densely:
     """A segment for the arrays that its values stand for now; what comes back has to live as long as its builtin."""
     words = [(kernels[text].address, words) for text, words in entries]
@@ -84,8 +97,8 @@ def bound(
             else:
                 row[at] = word
             at += 1
-    dense = Densely(given)
-    row[:_HEADER] = base + 8 * _HEADER, base + 8 * entry, id(dense), len(given), work >= _LONG
+    dense = Densely(given, host)
+    row[:_HEADER] = base + 8 * _HEADER, base + 8 * entry, id(dense), len(given), work >= _LONG, 0
     shape, patch = _HEADER + _TOLD * len(given), first
     for k, value in enumerate(given):
         start = _HEADER + _TOLD * k
@@ -96,25 +109,72 @@ def bound(
             row[patch : patch + _PATCH] = word, offset
             patch += _PATCH
     dense.segment = builtin(row)
-    dense.row = row
+    dense.row, dense.entries = row, base + 8 * entry
     return dense
 
 
+class Host:
+    """The steps of a segment that NumPy runs where a kernel cannot: mostly to tell what is wrong with their arrays.
+
+    step  the one that runs, or raised
+    """
+
+    def __init__(self, faults: Faults, given: Sequence[Value], views: Views, array: Callable[[Value], Any]) -> None:
+        self.faults = faults
+        self.step: Step | None = None
+        self._given = given
+        self._views = views
+        self._array = array
+
+    def run(self, entry: int, arrays: Sequence[Any]) -> int:
+        """Run the step of an entry on the arrays that the call brought; the entry to go on from."""
+        step, following = self.faults[entry]
+        known = dict(zip(self._given, arrays, strict=True))
+        *arguments, out = [self._found(a, known) for a in (*step.arguments, step.result)]
+        assert step.function is not None  # no scalar's arithmetic
+        self.step = step
+        step.function(*arguments, out)
+        self.step = None
+        return following
+
+    def _found(self, argument: Any, known: Mapping[Value, Any]) -> Any:
+        if not isinstance(argument, Value):
+            return argument
+        if argument.fixed:
+            return self._array(argument)
+        place = located(argument, self._views)
+        root = known[place.address.root]
+        return np.ndarray(argument.shape, argument.dtype, root, place.address.offset, place.layout.strides)
+
+
 class Densely:
-    """A segment's other way in: for arrays that do not lie in C order, or are no arrays at all."""
+    """A segment's other way in: for arrays that do not lie in C order, or are no arrays at all; and for NumPy's steps."""
 
     segment: Callable[..., None]
     row: np.ndarray[Any, Any]
+    entries: int  # where they begin
 
-    def __init__(self, given: Sequence[Value]) -> None:
+    def __init__(self, given: Sequence[Value], host: Host | None) -> None:
         self.given = [(v.dtype, v.shape) for v in given]
+        self.host = host
 
     def __call__(self, *arrays: Any) -> None:
-        """Call the segment with copies in C order."""
+        """Go on behind a step that NumPy runs; or call the segment with copies in C order."""
+        fault, self.row[_FAULT] = int(self.row[_FAULT]), 0
+        if fault and self.host is not None:
+            return self._go_on(self.host, fault, arrays)
         copies = []
         for (dtype, shape), array in zip(self.given, arrays, strict=True):
             copy = np.array(array, dtype, order="C")
             if copy.shape != shape or copy.dtype is not dtype:
                 raise ValueError(f"an array of shape {copy.shape} where {shape} was planned")
             copies.append(copy)
-        self.segment(*copies)
+        return self.segment(*copies)
+
+    def _go_on(self, host: Host, fault: int, arrays: Sequence[Any]) -> None:
+        following = host.run((fault - self.entries) // (8 * _ENTRY), arrays)
+        start, self.row[_START] = int(self.row[_START]), self.entries + 8 * _ENTRY * following
+        try:
+            self.segment(*arrays)
+        finally:
+            self.row[_START] = start

@@ -79,7 +79,9 @@ def into(name: str) -> Callable[..., None]:
     """NumPy's form of one of these, with an `out`."""
     function = getattr(numpy_namespace, name)
 
-    def written(x: Any, out: Any) -> None:
-        np.copyto(out, function(x))
+    @functools.wraps(function)
+    def written(*given: Any) -> None:
+        *arguments, out = given
+        np.copyto(out, function(*arguments))
 
     return written

@@ -45,7 +45,8 @@ def write_by_rows(
 
     checked  whether new values are checked before they go home
     """
-    makers = {step.result: step for step in early if step.function in (arrays.put_rows, scatter_add)}
+    functions = (arrays.put_rows, scatter_add)
+    makers = {step.result: step for step in early if getattr(step.function, "__wrapped__", step.function) in functions}
     readers = count_readers(parts, early, kept) if makers else {}
     for part in parts:
         home, step = part.writes[0].home, makers.get(part.writes[0].value)

@@ -16,6 +16,9 @@ pytest.importorskip("llvmlite", reason="the native executor is built on llvmlite
 pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
+from autograph.executors.numpy.values import Place
+from autograph.ops.gathering import class_labels
+from autograph.ops.rows import is_last, put_rows, touched_sums
 from tests.executors.native.test_agreement import close
 
 ROOT = Path(__file__).parents[3]
@@ -47,12 +50,29 @@ def guarded(x: np.ndarray, at_end: bool) -> np.ndarray:
 
 
 def graph(x: Any, y: Any) -> list[Any]:
-    """Loops, reductions over rows and columns, choices, products, steps of two, the other way round."""
+    """Loops, reductions over rows and columns, choices, products, steps of two, the other way round; rows and lines by number."""
     z = ag.tanh(x) * y
+    rows = ag.cast(x[:, 0] * 1e6, "int64") % ag.shape(x)[0]
+    lines = ag.cast(y * 1e6, "int32") % ag.cast(ag.shape(x)[1], "int32")
+    taken = ag.gather(y, rows)
     return [
+        ag.gather(z, rows), *ag.gradients(ag.reduce_sum(ag.square(taken)), [y]), ag.scatter_add(x, rows, z), put_rows(x, rows, z),
+        ag.take_along_axis(x, lines, 1), touched_sums(x, rows, z), is_last(rows), class_labels(rows, x, 0),
         z, ag.reduce_sum(z, 0), ag.reduce_sum(x, 1), ag.reduce_max(x + y), ag.where(x > y, x, z), ag.matmul(x, ag.transpose(y)),
         x[::-1, ::2] * 2.0, ag.cast(x, "int8"), ag.softmax(x), x > 0.0,
     ]  # fmt: skip
+
+
+def alone(program: Any, at_end: bool) -> None:
+    """Give every array of a program, on the way and constant, pages of its own."""
+
+    def array(value: Any, arrays: dict[Any, Any]) -> Any:
+        if value not in arrays and value.source is None and value.place is not Place.HOME:
+            plain = value.array if value.place is Place.CONSTANT else np.zeros(value.shape, value.dtype)
+            arrays[value] = guarded(plain, at_end)
+        return type(program)._array(program, value, arrays)
+
+    program._array = array
 
 
 def campaign() -> int:
@@ -74,9 +94,8 @@ def campaign() -> int:
             for at_end in (False, True):
                 register.register.move(guarded(np.zeros((rows, columns), dtype), at_end))
                 register.set_value(np.zeros((rows, columns)))
-                arena = native._state.arena
-                arena.bytes = guarded(np.zeros(-(-arena.bytes.size // 64) * 64, np.uint8), at_end)
-                arena.epoch += 1
+                alone(native._program, at_end)
+                native._state.arena.epoch += 1  # so that it is bound anew
                 got = native(*(guarded(a, at_end) for a in feeds))
                 assert all(map(close, got, wanted)) and close(register.get_value(), after)
                 ticks += 1
