@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autograph.executors.native.code import Code, load, store
-from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import Emitter, Number, stored
 
 Word = Any
@@ -321,96 +320,3 @@ class _Translator:
             return None
         translator.block(body, inner)
         return translator.term(last.value, inner)
-
-
-# instructions ---------------------------------------------------------------------------------------------------------
-
-
-def _cast(type: str) -> Instruction:
-    def emit(code: Code, x: Term) -> Number:
-        e = code.emitter(1)
-        result = e.cast(x, type) if isinstance(x, Number) else e.constant(x, type)
-        code.take(e)
-        return result
-
-    return Instruction(emit)
-
-
-whole, double, byte = _cast("i8"), _cast("f8"), _cast("u1")
-
-
-def _by_emitter(name: str) -> Instruction:
-    def emit(code: Code, *operands: Number) -> Number:
-        e = code.emitter(1)
-        result: Number = getattr(e, name)(*operands)
-        code.take(e)
-        return result
-
-    return Instruction(emit)
-
-
-isnan, sqrt = _by_emitter("isnan"), _by_emitter("sqrt")
-
-
-def _of(code: Code, line: Pointer, x: Term) -> Number:
-    e = code.emitter(1)
-    result = e.cast(x, line.type) if isinstance(x, Number) else e.constant(x, line.type)
-    code.take(e)
-    return result
-
-
-of = Instruction(_of)  # of(line, x): x in the type of a line's numbers
-
-
-def _by_vectors(code: Code, count: Number, type: str, one: Callable[[str, int], None]) -> None:
-    """`one(place, lanes)` for all places of a line: vectors, then what is left of them one by one."""
-    width = lanes() * 4 // max(int(type[1]), 4)
-    whole_ = code.line(f"and i64 {count.name}, {-width}")
-    for start, stop, step in (("0", whole_, width), (whole_, count.name, 1)):
-
-        def turn(i: str, _: list[Number], step: int = step) -> list[Number]:
-            one(i, step)
-            return []
-
-        code.loop(start, stop, step, turn)
-
-
-def _moved(code: Code, line: Pointer, i: str) -> str:
-    return code.line(f"getelementptr {stored(line.type)}, ptr {line.name}, i64 {i}")
-
-
-def _copy(code: Code, to: Pointer, source: Pointer, count: Number) -> None:
-    def one(i: str, width: int) -> None:
-        store(code, load(code, source.type, _moved(code, source, i), width, None), _moved(code, to, i), width, None)
-
-    _by_vectors(code, count, to.type, one)
-
-
-def _plus(code: Code, to: Pointer, a: Pointer, b: Pointer, count: Number) -> None:
-    def one(i: str, width: int) -> None:
-        x, y = (load(code, line.type, _moved(code, line, i), width, None) for line in (a, b))
-        e = code.emitter(width)
-        total = e.add(x, y)
-        code.take(e)
-        store(code, total, _moved(code, to, i), width, None)
-
-    _by_vectors(code, count, to.type, one)
-
-
-def _fill(code: Code, to: Pointer, value: Term, count: Number) -> None:
-    def one(i: str, width: int) -> None:
-        assert isinstance(value, int | float)
-        e = code.emitter(width)
-        store(code, e.constant(value, to.type), _moved(code, to, i), width, None)
-
-    _by_vectors(code, count, to.type, one)
-
-
-copy, plus, fill = Instruction(_copy), Instruction(_plus), Instruction(_fill)
-
-
-def _run(code: Code, routine: Pointer, *arguments: Pointer) -> None:
-    code.lines.append(f"  call void {routine.name}({', '.join(f'ptr {a.name}' for a in arguments)})")
-
-
-run = Instruction(_run)  # a routine of LAPACK on addresses

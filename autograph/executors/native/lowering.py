@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograph.arrays import numpy_namespace
+from autograph.arrays import indexing, numpy_namespace
 from autograph.executors.native.accumulators import ACCUMULATORS
 from autograph.executors.native.emitter import Emitter, type_of
 from autograph.executors.native.mathlib import FUNCTIONS, exact_products
+from autograph.executors.native.ordering import ORDERING
 from autograph.executors.native.placing import PLACING
 from autograph.executors.native.special import SPECIAL, into
 from autograph.executors.native.writing import Written
@@ -26,7 +27,7 @@ _ELEMENTARY = {
     "rint", "sign", "signbit", "sqrt", "square", "subtract", "trunc",
 }  # fmt: skip
 assert all(hasattr(Emitter, name) for name in _ELEMENTARY)
-WRITTEN = {**PLACING}
+WRITTEN = {**PLACING, **ORDERING}
 
 
 class Elementwise(NamedTuple):
@@ -95,6 +96,8 @@ def lowered(step: Step) -> Lowered:
 
 
 def _unknown(step: Step) -> str:
+    if step.function is indexing.sort:
+        return "NumPy sorts long lines faster"
     return f"no kernel for {step.name!r}"
 
 

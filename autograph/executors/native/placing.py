@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from autograph.arrays import rows as arrays
-from autograph.executors.native.language import Line, Word, copy, fill, of, plus, whole
+from autograph.executors.native.instructions import copy, fill, of, plus, whole
+from autograph.executors.native.language import Line, Word
 from autograph.executors.native.special import into
 from autograph.executors.native.writing import Written, scratch, written
 from autograph.executors.numpy.values import Step, Value

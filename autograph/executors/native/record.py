@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from autograph.arrays import numpy_namespace, reductions
-from autograph.executors.native.moving import MovingRecorder
+from autograph.executors.native.along import AlongRecorder
 from autograph.executors.native.special import into
 from autograph.executors.numpy.values import Place, Step, Value, stand_in
 from autograph.graph.tensor import Tensor
-from autograph.tensor_type import DTYPES, DType
+from autograph.tensor_type import DType
 
 
-class NativeRecorder(MovingRecorder):
+class NativeRecorder(AlongRecorder):
     """The namespace handed to `eval` where steps become machine code.
 
     views  for each view of an array that calls bring, what it is a view of
@@ -127,14 +127,6 @@ class NativeRecorder(MovingRecorder):
         if not self._in_parts(x, axis):
             return self._call("var", reductions.var, x, axis, keepdims)
         return self.mean(self.square(self.centered(x, axis)), axis, keepdims)
-
-    def norm(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
-        """In double precision squares of single neither overflow nor vanish."""
-        x = self._known(x)
-        if not self._in_parts(x, axis) or x.dtype.char != "f":
-            return self._call("norm", reductions.norm, x, axis, keepdims)
-        total = self.sum(self.square(self.astype(x, DTYPES["float64"])), axis, keepdims)
-        return self.astype(self.sqrt(total), DTYPES["float32"])
 
 
 def layout_of(x: Value) -> np.ndarray[Any, Any]:

@@ -17,6 +17,7 @@ pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
 from autograph.executors.numpy.values import Place
+from autograph.ops.cumulative import linear_scan
 from autograph.ops.gathering import class_labels
 from autograph.ops.rows import is_last, put_rows, touched_sums
 from tests.executors.native.test_agreement import close
@@ -58,6 +59,8 @@ def graph(x: Any, y: Any) -> list[Any]:
     return [
         ag.gather(z, rows), *ag.gradients(ag.reduce_sum(ag.square(taken)), [y]), ag.scatter_add(x, rows, z), put_rows(x, rows, z),
         ag.take_along_axis(x, lines, 1), touched_sums(x, rows, z), is_last(rows), class_labels(rows, x, 0),
+        ag.argmax(z, 1), ag.argmin(z, 0), ag.cumsum(x, 1), ag.cumprod(x, 0), ag.sort(x, 0), ag.argsort(z), ag.top_k(y, 1, 0)[0],
+        ag.searchsorted(ag.cumsum(ag.abs(x[0])), y), ag.norm(x, axis=0), linear_scan(x, y, 0), linear_scan(x, y, 1, True),
         z, ag.reduce_sum(z, 0), ag.reduce_sum(x, 1), ag.reduce_max(x + y), ag.where(x > y, x, z), ag.matmul(x, ag.transpose(y)),
         x[::-1, ::2] * 2.0, ag.cast(x, "int8"), ag.softmax(x), x > 0.0,
     ]  # fmt: skip
