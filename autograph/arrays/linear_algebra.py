@@ -68,7 +68,7 @@ def det(a: Array) -> Array:
     return _narrow(np.linalg.det(_wide(a)), a)
 
 
-def _others(s: Array, count: int) -> Array:
+def others(s: Array, count: int) -> Array:
     """For each one (or pair) of the last axis of s the product of all the others, without division."""
     n = s.shape[-1]
     line = np.arange(n)
@@ -79,11 +79,16 @@ def _others(s: Array, count: int) -> Array:
     return np.where(kept, s[(..., *[None] * count, slice(None))], 1).prod(-1)
 
 
+def pairs(s: Array) -> Array:
+    """For each pair of the last axis of s the product of all the others; 0 for one with itself."""
+    return np.where(np.eye(s.shape[-1], dtype=bool), 0, others(s, 2))
+
+
 def cofactor(a: Array) -> Array:
     """∂det/∂a, the cofactors of each matrix, singular ones too: by singular values, and the products of all but one."""
     u, s, vt = np.linalg.svd(_wide(a))
     sign = (np.linalg.det(u) * np.linalg.det(vt))[..., None, None]
-    return _narrow(sign * ((u * _others(s, 1)[..., None, :]) @ vt), a)
+    return _narrow(sign * ((u * others(s, 1)[..., None, :]) @ vt), a)
 
 
 def cofactor_slope(a: Array, g: Array) -> Array:
@@ -91,9 +96,9 @@ def cofactor_slope(a: Array, g: Array) -> Array:
     u, s, vt = np.linalg.svd(_wide(a))
     sign = (np.linalg.det(u) * np.linalg.det(vt))[..., None, None]
     turned = np.swapaxes(u, -1, -2) @ _wide(g) @ np.swapaxes(vt, -1, -2)
-    pairs = np.where(np.eye(s.shape[-1], dtype=bool), 0, _others(s, 2))
-    across = -pairs * np.swapaxes(turned, -1, -2)
-    along = (pairs @ np.diagonal(turned, 0, -2, -1)[..., None])[..., 0]
+    rest = pairs(s)
+    across = -rest * np.swapaxes(turned, -1, -2)
+    along = (rest @ np.diagonal(turned, 0, -2, -1)[..., None])[..., 0]
     line = np.arange(s.shape[-1])
     across[..., line, line] = along
     return _narrow(sign * (u @ across @ vt), a)

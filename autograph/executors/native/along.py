@@ -8,19 +8,14 @@ from typing import Any
 from autograph.arrays import indexing, reductions
 from autograph.executors.native.moving import MovingRecorder
 from autograph.executors.native.ordering import SHORT, first_greatest, first_least, norm_beside
-from autograph.executors.numpy.values import Step, Value
-from autograph.tensor_type import DTYPES, DType
+from autograph.executors.numpy.values import Value
+from autograph.tensor_type import DTYPES
 
 _INT64 = DTYPES["int64"]
 
 
 class AlongRecorder(MovingRecorder):
     """The part of the namespace that goes along lines."""
-
-    def _step(self, name: str, function: Callable[..., Any], dtype: DType, shape: tuple[int, ...], *arguments: Any) -> Value:
-        result = self.scratch(dtype, shape)
-        self.steps.append(Step(name, function, list(arguments), result, self.node, into=True))
-        return result
 
     def argmax(self, x: Any, axis: int, keepdims: bool = False) -> Value:
         x = self._known(x)

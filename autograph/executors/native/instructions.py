@@ -36,7 +36,7 @@ def _by_emitter(name: str) -> Instruction:
     return Instruction(emit)
 
 
-isnan, sqrt = _by_emitter("isnan"), _by_emitter("sqrt")
+isnan, absolute = _by_emitter("isnan"), _by_emitter("absolute")
 
 
 def _of(code: Code, line: Pointer, x: Term) -> Number:

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cython_blas
+from scipy.linalg import cython_blas, cython_lapack
 
 from autograph.executors.executor import Unavailable
 from autograph.executors.native.compiler import NAME, Kernel, compiled
@@ -285,5 +285,15 @@ def builtin(row: np.ndarray[Any, Any]) -> Any:
 @functools.cache
 def blas(name: str) -> int:
     """The address of a routine of BLAS."""
-    capsule = cython_blas.__pyx_capi__[name]
+    return _address(cython_blas, name)
+
+
+@functools.cache
+def lapack(name: str) -> int:
+    """The address of a routine of LAPACK."""
+    return _address(cython_lapack, name)
+
+
+def _address(module: Any, name: str) -> int:
+    capsule = module.__pyx_capi__[name]
     return int(_capsule_pointer(capsule, _capsule_name(capsule)))

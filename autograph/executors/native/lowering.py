@@ -12,6 +12,7 @@ from autograph.arrays import indexing, numpy_namespace
 from autograph.executors.native.accumulators import ACCUMULATORS
 from autograph.executors.native.emitter import Emitter, type_of
 from autograph.executors.native.mathlib import FUNCTIONS, exact_products
+from autograph.executors.native.matrices import MATRICES
 from autograph.executors.native.ordering import ORDERING
 from autograph.executors.native.placing import PLACING
 from autograph.executors.native.special import SPECIAL, into
@@ -27,7 +28,7 @@ _ELEMENTARY = {
     "rint", "sign", "signbit", "sqrt", "square", "subtract", "trunc",
 }  # fmt: skip
 assert all(hasattr(Emitter, name) for name in _ELEMENTARY)
-WRITTEN = {**PLACING, **ORDERING}
+WRITTEN = {**PLACING, **ORDERING, **MATRICES}
 
 
 class Elementwise(NamedTuple):

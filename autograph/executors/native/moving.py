@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograph.arrays import indexing, movement, numpy_namespace, reductions, rows
+from autograph.executors.native.placing import reshaped, stretched
 from autograph.executors.native.special import into
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.values import Step, Value, stand_in
@@ -136,6 +137,21 @@ class MovingRecorder(Recorder):
         size = math.prod(x.shape)
         return self.reshape(self.diag(self._filled(x.dtype, (size,), 1), 0), (size, *x.shape))
 
+    def reshape_to(self, x: Any, sizes: Any) -> Value:
+        if not self._plain(x, sizes):
+            return self._call("reshape_to", movement.reshape_to, x, sizes)
+        return self._sized("reshape_to", reshaped, x, sizes)
+
+    def broadcast_to_sizes(self, x: Any, sizes: Any) -> Value:
+        if not self._plain(x, sizes):
+            return self._call("broadcast_to_sizes", movement.broadcast_to_sizes, x, sizes)
+        return self._sized("broadcast_to_sizes", stretched, self.broadcast_to(x, self.node.shape), sizes)
+
+    def _sized(self, name: str, function: Callable[..., Any], x: Value, sizes: Value) -> Value:
+        """x in the sizes of the node, if the vector says so too."""
+        planned = self.constant(np.array(self.node.shape, np.int64))
+        return self._step(name, function, x.dtype, self.node.shape, self._dense(x), self._dense(sizes), planned)
+
     # places -----------------------------------------------------------------------------------------------------------
 
     def _dense(self, x: Any, shape: tuple[int, ...] | None = None) -> Value:
@@ -147,12 +163,16 @@ class MovingRecorder(Recorder):
             x = self.broadcast_to(x, shape)
         return x if x.layout is None or x.layout.flags.c_contiguous else self.copy(x)
 
-    def _placed(self, name: str, dtype: DType, shape: tuple[int, ...], *arguments: Any) -> Value:
-        """A step with a kernel of its own: the namespace's function of this name, its result in an array of ours."""
-        function = getattr(numpy_namespace, name) if name in numpy_namespace.WITH_OUT else into(name)
+    def _step(self, name: str, function: Callable[..., Any], dtype: DType, shape: Any, *arguments: Any) -> Value:
+        """A step with a kernel of its own."""
         result = self.scratch(dtype, shape)
         self.steps.append(Step(name, function, list(arguments), result, self.node, into=True))
         return result
+
+    def _placed(self, name: str, dtype: DType, shape: tuple[int, ...], *arguments: Any) -> Value:
+        """The same for the namespace's function of this name."""
+        function = getattr(numpy_namespace, name) if name in numpy_namespace.WITH_OUT else into(name)
+        return self._step(name, function, dtype, shape, *arguments)
 
     def _numbers(self, indices: Any) -> bool:
         return self._plain(indices) and indices.dtype.kind in "iu"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arrays import movement
 from autograph.arrays import rows as arrays
 from autograph.executors.native.instructions import copy, fill, of, plus, whole
 from autograph.executors.native.language import Line, Word
@@ -48,6 +49,14 @@ def _class_labels(count: Word, classes: Word, labels: Line, out: Line) -> Any:
         if label < 0 or label >= classes or of(labels, label) != labels[k]:
             return -1
         out[k] = label
+
+
+def _sized(rank: Word, count: Word, sizes: Line, planned: Line, x: Line, out: Line) -> Any:
+    """x, if it is to have the sizes that were planned."""
+    for axis in range(rank):
+        if whole(sizes[axis]) != planned[axis]:
+            return -1
+    copy(out, x, count)
 
 
 # along one axis ------------------------------------------------------------------------------------------------------
@@ -233,6 +242,11 @@ def _by_axis(step: Step) -> Written:
     return written(_gather, *_sizes(x.shape, axis, indices), _moved(x), indices, _moved(step.result))
 
 
+def _to_sizes(step: Step) -> Written:
+    x, sizes, planned = step.arguments
+    return written(_sized, planned.shape[0], math.prod(x.shape), sizes, planned, _moved(x), _moved(step.result))
+
+
 def _unpick(step: Step) -> Written:
     g, indices, shape, axis = step.arguments
     return written(_unpicked, *_sizes(shape, axis, indices), _moved(g), indices, _moved(step.result))
@@ -314,9 +328,20 @@ def _added(step: Step) -> Written:
     return written(_added_rows, count, size, inner, mask, x, numbers, updates, *work, step.result, work=work)
 
 
+def reshaped(x: Any, sizes: Any, planned: Any, out: Any) -> None:
+    """NumPy's form of `reshape_to` where it is known what the sizes will be."""
+    np.copyto(out, movement.reshape_to(x, sizes))
+
+
+def stretched(x: Any, sizes: Any, planned: Any, out: Any) -> None:
+    """As `reshaped`, of what is stretched already."""
+    np.copyto(out, movement.broadcast_to_sizes(x, sizes))
+
+
 PLACING: dict[Callable[..., Any], Callable[[Step], Written]] = {
     into("gather"): _by_axis, into("scatter"): _into_zeros, into("scatter_add"): _into_x, into("take_along_axis"): _from_lines,
     into("scatter_along_axis"): _into_lines, into("counted"): _numbered, into("class_labels"): _classes,
-    into("unpicked"): _unpick, arrays.row_numbers: _numbered, arrays.put_rows: _replaced, arrays.rows_at: _rows_at,
-    arrays.touched_rows: _touched, arrays.is_last: _last, arrays.touched_sums: _group_sums, arrays.added_rows: _added,
+    into("unpicked"): _unpick, reshaped: _to_sizes, stretched: _to_sizes, arrays.row_numbers: _numbered,
+    arrays.put_rows: _replaced, arrays.rows_at: _rows_at, arrays.touched_rows: _touched, arrays.is_last: _last,
+    arrays.touched_sums: _group_sums, arrays.added_rows: _added,
 }  # fmt: skip

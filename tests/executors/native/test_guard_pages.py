@@ -21,6 +21,7 @@ from autograph.ops.cumulative import linear_scan
 from autograph.ops.gathering import class_labels
 from autograph.ops.rows import is_last, put_rows, touched_sums
 from tests.executors.native.test_agreement import close
+from tests.executors.native.test_matrices import op
 
 ROOT = Path(__file__).parents[3]
 PAGE = mmap.PAGESIZE
@@ -56,11 +57,14 @@ def graph(x: Any, y: Any) -> list[Any]:
     rows = ag.cast(x[:, 0] * 1e6, "int64") % ag.shape(x)[0]
     lines = ag.cast(y * 1e6, "int32") % ag.cast(ag.shape(x)[1], "int32")
     taken = ag.gather(y, rows)
+    square = ag.matmul(ag.transpose(x), x) * 0.01 + ag.diag(x[0] * 0.0 + 1.0)
     return [
         ag.gather(z, rows), *ag.gradients(ag.reduce_sum(ag.square(taken)), [y]), ag.scatter_add(x, rows, z), put_rows(x, rows, z),
         ag.take_along_axis(x, lines, 1), touched_sums(x, rows, z), is_last(rows), class_labels(rows, x, 0),
         ag.argmax(z, 1), ag.argmin(z, 0), ag.cumsum(x, 1), ag.cumprod(x, 0), ag.sort(x, 0), ag.argsort(z), ag.top_k(y, 1, 0)[0],
         ag.searchsorted(ag.cumsum(ag.abs(x[0])), y), ag.norm(x, axis=0), linear_scan(x, y, 0), linear_scan(x, y, 1, True),
+        op("inv", square), op("solve", square, ag.transpose(y)), op("det", square), op("cholesky", square),
+        op("orthonormal", ag.concatenate([x, square])), op("cofactor", square),
         z, ag.reduce_sum(z, 0), ag.reduce_sum(x, 1), ag.reduce_max(x + y), ag.where(x > y, x, z), ag.matmul(x, ag.transpose(y)),
         x[::-1, ::2] * 2.0, ag.cast(x, "int8"), ag.softmax(x), x > 0.0,
     ]  # fmt: skip

@@ -14,6 +14,8 @@ pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
 from autograph.executors.native import segments
+from autograph.graph.op import REGISTRY
+from autograph.graph.tensor import apply
 from autograph.ops import gathering, rows
 from optimizers import SGD
 from tests.executors.native.test_agreement import both
@@ -207,3 +209,16 @@ def test_an_embedding_trains_by_rows_in_machine_code() -> None:
             assert "\n" not in step.explain(), step.explain()
         trained.append(table.get_value())
     np.testing.assert_allclose(*trained, rtol=1e-6)
+
+
+def test_sizes_that_are_planned_are_looked_at() -> None:
+    x, n = ag.placeholder((2, 6)), ag.placeholder((2,), dtype="int64")
+    one, many = ag.placeholder((4, 1)), ag.placeholder((), dtype="int32")
+    sizes = {name: REGISTRY[name] for name in ("reshape_to", "broadcast_to_sizes")}
+    outputs = [apply(sizes["reshape_to"], x, n, shape=(4, 3)), apply(sizes["broadcast_to_sizes"], one, n, shape=(4, 3)) + 1.0]
+    native, plain = (ag.function([x, n, one, many], [*outputs, many * 2], executor=name) for name in ("native", "numpy"))
+    feeds = np.arange(12.0).reshape(2, 6), [4, 3], np.arange(4.0).reshape(4, 1), 1
+    equal(native(*feeds), plain(*feeds))
+    assert "\n" not in native.explain(), native.explain()
+    with pytest.raises(ag.ShapeError):
+        native(feeds[0], [4, 4], *feeds[2:])
