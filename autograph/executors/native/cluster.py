@@ -7,7 +7,7 @@ items are put in an order in which as many as can be run between two calls of Nu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 
 from autograph.executors.native.compiler import lanes
@@ -76,7 +76,8 @@ class _Plan:
         self.before: list[set[int]] = []
         self._views = views
         self._writer: dict[Value, int] = {}  # the item that wrote a value last
-        self._part: dict[Value, int] = {}  # the item that wrote any part of an array last
+        self._parts: dict[Value, set[int]] = {}  # the items that wrote an array or any part of it
+        self._last: dict[Value, Value] = {}  # what was written last of it
 
     def add(self, step: Step, form: Lowered) -> None:
         match form:
@@ -105,19 +106,24 @@ class _Plan:
 
     def _note(self, place: int, step: Step, reads: Iterable[Value]) -> None:
         """Keep in mind that the item runs this step too."""
-        earlier = {self._made(v) for v in (*reads, *step.guard)} | {self._written(step.result)}
+        earlier = {self._written(step.result)}.union(*map(self._makers, (*reads, *step.guard)))
         self.before[place].update(earlier - {place, -1})
         self._writer[step.result] = place
-        self._part[step.result.root] = max(place, self._part.get(step.result.root, -1))
+        for whole in _sources(step.result, self._views):
+            self._parts.setdefault(whole, set()).add(place)
+            self._last[whole] = step.result
+
+    def _makers(self, value: Value) -> set[int]:
+        """The items that made the value: all that wrote it or parts of it, else those of the nearest array it is a part of."""
+        return next((self._parts[v] for v in _sources(value, self._views) if v in self._parts), set())
 
     def _made(self, value: Value) -> int:
         """The item that made the value last; -1 where none did."""
-        root = root_of(value, self._views)
-        return self._part.get(root, -1) if value is root else self._writer.get(value, self._part.get(root, -1))
+        return max(self._makers(value), default=-1)
 
     def _written(self, value: Value) -> int:
         """The item that wrote the value before, or all that it is a part of; other parts are no part of it."""
-        return self._writer.get(value, self._writer.get(value.root, -1))
+        return next((self._writer[v] for v in _sources(value, self._views) if v in self._writer), -1)
 
     def _loop(self, step: Step, reads: Sequence[Value], shape: tuple[int, ...], axes: tuple[int, ...] | None) -> Loop:
         """The loop that the step joins, or a new one."""
@@ -142,7 +148,7 @@ class _Plan:
         item = self.items[made] if made >= 0 else None
         if not isinstance(item, Loop) or item.shape != shape or item.guard != step.guard:
             return False
-        return value in item.results and _fits(item, axes)
+        return value in item.results and self._last[value] is value and _fits(item, axes)
 
     def ordered(self) -> list[Item]:
         """The items, each behind those it waits for; loops and products first wherever they can go."""
@@ -168,6 +174,14 @@ class _Plan:
                 if not waits[k]:
                     ready(k)
         return result
+
+
+def _sources(value: Value, views: Views) -> Iterator[Value]:
+    """The value, what it is a part or a view of, and so on to an array of its own."""
+    found: Value | None = value
+    while found is not None:
+        yield found
+        found = views.get(found, found.source)
 
 
 def _fits(loop: Loop, axes: tuple[int, ...] | None) -> bool:

@@ -17,7 +17,7 @@ pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 import autograph as ag
 from autograph.executors.native import compiler
 from autograph.executors.native.segments import Densely
-from optimizers import Adam
+from optimizers import SGD, Adam
 
 
 def network(executor: str = "native", **options: Any) -> tuple[Any, list[Any]]:
@@ -40,6 +40,18 @@ def test_a_step_of_training_is_machine_code_as_a_whole_and_follows_numpy(mode: s
     said = native.explain()
     assert "\n" not in said and "in 1 segments" in said, said
     assert "call" in native.assembly or "vmul" in native.assembly or "fmul" in native.assembly
+
+
+def test_gradients_of_single_elements_reach_updates_that_run_together() -> None:
+    """Each is put into zeros, their sum is part of the commit, and the zeros lie side by side for all parameters."""
+    ends = []
+    for executor in ("numpy", "native"):
+        params = [ag.variable(np.array([[k + 1.0, k - 0.5]]), dtype="float64") for k in range(4)]
+        loss = sum((k + 1) * ag.square(p[0, 0]) + ag.exp(p[0, 1] * p[0, 0]) for k, p in enumerate(params))
+        step = ag.function([], loss, SGD(lr=0.01, decay=0.1).get_updates(loss, params), executor=executor)
+        step.loop(3)
+        ends.append([p.get_value() for p in params])
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-13)
 
 
 def test_a_new_batch_size_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
