@@ -17,16 +17,18 @@ from autograph.executors.native.mathlib import two_sum
 
 
 class Accumulator(NamedTuple):
-    """start   what is carried before the first element, for elements of a type
-    add     (carried, element) → carried
-    join    two of what is carried → one
-    finish  what is carried → the result
+    """start    what is carried before the first element, for elements of a type
+    add      (carried, element) → carried
+    join     two of what is carried → one
+    finish   what is carried → the result
+    neutral  the element of a type that changes nothing
     """
 
     start: Callable[[Emitter, str], list[Number]]
     add: Callable[[Emitter, list[Number], Number], list[Number]]
     join: Callable[[Emitter, list[Number], list[Number]], list[Number]]
     finish: Callable[[Emitter, list[Number], str], Number]
+    neutral: Callable[[str], float]
 
 
 def _first(e: Emitter, carried: list[Number], type: str) -> Number:
@@ -75,7 +77,7 @@ def _by(name: str, start: Callable[[str], float], over: str = "") -> Accumulator
     def join(e: Emitter, a: list[Number], b: list[Number]) -> list[Number]:
         return [getattr(e, name)(a[0], b[0])]
 
-    return Accumulator(begin, add, join, _first)
+    return Accumulator(begin, add, join, _first, start)
 
 
 def _lowest(type: str) -> float:
@@ -87,7 +89,7 @@ def _highest(type: str) -> float:
 
 
 ACCUMULATORS = {
-    "sum": Accumulator(_sum_start, _sum_add, _sum_join, _sum_finish),
+    "sum": Accumulator(_sum_start, _sum_add, _sum_join, _sum_finish, lambda type: 0),
     "prod": _by("multiply", lambda type: 1),
     "max": _by("maximum", _lowest),
     "min": _by("minimum", _highest),

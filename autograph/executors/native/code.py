@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from typing import NamedTuple
 
 from autograph.executors.native.compiler import NAME
 from autograph.executors.native.emitter import Emitter, Number, stored
 
 Body = Callable[[str, list[Number]], list[Number]]
+
+
+class At(NamedTuple):
+    """Where a turn is: its place, how many places it goes on, the pointers that move."""
+
+    i: str
+    pace: str
+    pointers: list[str]
+
+
+Turn = Callable[[At, list[Number]], list[Number]]
 
 
 class Code:
@@ -86,7 +98,7 @@ class Code:
         i = self.name()
         held = [Number(self.name(), c.type) for c in carried]
         results = body(i, held)
-        following = self.line(f"add nsw i64 {i}, {step}")
+        following = self.next(f"add i64 {i}, {step}")
         more = self.line(f"icmp slt i64 {following}, {stop}")
         last = self.block
         self.branch(more, turn, after)
@@ -102,9 +114,52 @@ class Code:
             for t, c, r in zip(types, carried, results, strict=True)
         ]
 
-    def text(self) -> str:
-        """The whole function."""
-        return "\n".join([*self.declared, f"define i64 {NAME}(ptr %words) {{", "entry:", *self.lines, "  ret i64 0", "}"])
+    def next(self, text: str, type: str = "i64") -> str:
+        """What a loop goes on with. Frozen, it is not analysed: half of a loop's compilation would be a search for a
+        better way to count, which hardly ever finds one."""
+        return self.line(f"freeze {type} {self.line(text)}")
+
+    def first(self, size: str, step: int) -> str:
+        """How far to go after a first turn, so that a whole number of `step` places is left."""
+        left = self.line(f"and i64 {self.line(f'sub i64 {size}, 1')}, {step - 1}")
+        return self.line(f"add i64 {left}, 1")
+
+    def turns(
+        self, stop: str, pace: tuple[str, int], body: Turn, moving: Sequence[tuple[str, str]] = (),
+        carried: Sequence[Number] = (), lanes: Sequence[int] = (),
+    ) -> list[Number]:  # fmt: skip
+        """`body(turn, carried)` at 0 and at every place below `stop` that is reached, at least once. What the last one returned.
+
+        pace    how many places to go on after the first turn, and after every other one
+        moving  pointers, each with the bytes from a place to the next
+        lanes   for each of the carried, how many numbers it holds
+        """
+        first, then = pace
+        before, (label, after) = self.block, self.labels("turn", "after")
+        self.jump(label)
+        self.start(label)
+        place = len(self.lines)
+        i, step = self.name(), str(then) if first == str(then) else self.name()
+        pointers = [self.name() for _ in moving]
+        held = [Number(self.name(), c.type) for c in carried]
+        results = body(At(i, step, pointers), held)
+        heads = [(i, "i64", "0", self.next(f"add i64 {i}, {step}"))]
+        if first != str(then):
+            heads.append((step, "i64", first, str(then)))
+        for pointer, (start, distance) in zip(pointers, moving, strict=True):
+            far = distance if step == "1" else self.line(f"mul i64 {distance}, {step}")
+            heads.append((pointer, "ptr", start, self.next(f"getelementptr i8, ptr {pointer}, i64 {far}", "ptr")))
+        for h, c, r, width in zip(held, carried, results, lanes, strict=True):
+            heads.append((h.name, Emitter(width, self.name).llvm_type(c.type), c.name, r.name))
+        last = self.block
+        self.branch(self.line(f"icmp slt i64 {heads[0][3]}, {stop}"), label, after)
+        self.lines[place:place] = [f"  {h} = phi {t} [{start}, %{before}], [{on}, %{last}]" for h, t, start, on in heads]
+        self.start(after)
+        return results
+
+    def text(self, how: str = "") -> str:
+        """The whole function, compiled in a certain way."""
+        return "\n".join([*self.declared, f"define i64 {NAME}(ptr %words) {how}{{", "entry:", *self.lines, "  ret i64 0", "}"])
 
 
 def load(code: Code, type: str, pointer: str, lanes: int, stride: str | None) -> Number:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from autograph.executors.native import loops
+from autograph.executors.native.compiler import lanes
 from autograph.executors.native.items import Entry, Words
 from autograph.executors.native.lowering import Elementwise, of_ufunc
 from autograph.executors.numpy.bound import BoundGroup
@@ -20,12 +22,14 @@ _MOST = 64  # calls of one loop
 class GroupKernel:
     """A group's calls as one loop. Every number is read before one is written, so that nothing needs a place to wait.
 
-    text     of the kernel
+    sizes    of the parts in which it most likely runs
     arrays   what its words name: columns that are read, values of rank 0, columns of homes that are written
     """
 
     def __init__(self, p: GroupPlan, calls: list[Elementwise]) -> None:
         g = p.group
+        size = sum(g.sizes)
+        self.sizes = [some for some in (size - size % lanes(), size % lanes()) if some]
         values: dict[int | Value, int] = {}
         made = {arguments[-1] for _, arguments in g.calls}
         self.arrays: list[int | Value] = []
@@ -46,7 +50,11 @@ class GroupKernel:
             stores.append((values[column], len(self.arrays)))
             self.arrays.append(home)
             described.append(loops.Array(g.columns[home][0].dtype.str[1:], (loops.DENSE,)))
-        self.text = loops.text(loops.Nest((False,), tuple(described), self.loads, tuple(body), tuple(stores), ()))
+        self._nest = loops.Nest((False,), tuple(described), self.loads, tuple(body), tuple(stores), ())
+
+    def text(self, size: int) -> str:
+        """The kernel for so many elements."""
+        return loops.text(replace(self._nest, lanes=loops.widths(size, False)[0]))
 
 
 def group_kernel(p: GroupPlan) -> GroupKernel | None:
@@ -85,10 +93,15 @@ class NativeGroup(BoundGroup):
         shadows: dict[int, Any],
     ) -> None:
         written = {**arrays, **shadows}
-        words: Words = [next(iter(arrays.values())).size]
+        places = []
         for k, a in enumerate(self.kernel.arrays):
             place = array(a) if isinstance(a, Value) else (arrays if k < self.kernel.loads else written)[a]
-            words.append(place.ctypes.data)
-        self.entries.append((self.kernel.text, words))
+            places.append((place.ctypes.data, 0 if isinstance(a, Value) else place.itemsize))
+        size = next(iter(arrays.values())).size
+        whole = size - size % lanes()  # vectors that overlap would read what they have written
+        for start, stop in ((0, whole), (whole, size)):
+            if start < stop:
+                words: Words = [stop - start, *(address + start * step for address, step in places)]
+                self.entries.append((self.kernel.text(stop - start), words))
         self.work += place.size * len(p.group.calls)
         self._check(p, arrays, shadows)

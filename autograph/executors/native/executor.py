@@ -84,7 +84,7 @@ class NativeProgram(Program):
         self.text = NativeSource(feeds, len(steps))
         self.source = self.text.write(steps, self._ending)
         texts = [text for some in self.segments for text, _ in some.entries]
-        self.kernels = compiled(texts + [kernel.text for kernel in self.groups.values()])
+        self.kernels = compiled(texts + [kernel.text(size) for kernel in self.groups.values() for size in kernel.sizes])
 
     def _commit(self, plans: list[plan.GroupPlan], array: Callable[[Value], Any]) -> list[BoundGroup]:
         """Groups that are compiled one after the other are one call."""
@@ -95,7 +95,9 @@ class NativeProgram(Program):
                 continue
             groups = [NativeGroup(p, self.groups[p], array) for p in some]
             work = sum(group.work for group in groups)
-            held = bound([], [entry for group in groups for entry in group.entries], work, self.kernels, array)
+            entries = [entry for group in groups for entry in group.entries]
+            self.kernels.update(compiled(text for text, _ in entries))
+            held = bound([], entries, work, self.kernels, array)
             groups[-1].calls.append((held.segment,))
             self.held.append(held)
             found += groups

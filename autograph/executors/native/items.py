@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,7 +97,14 @@ class Loop:
         return [*self.needed, *(result for _, result in self.reductions)]
 
     def goes_over(self, value: Value) -> bool:
-        return value in self.needed
+        """Not where vectors overlap, which would read again what they have written."""
+        axes, _, (wide, strips) = self._form
+        return value in self.needed and not (axes and axes[-1].size % (wide * strips))
+
+    def _turned(self) -> bool:
+        """Whether its longest axis goes along the lanes: a function pays for numbers from distant places, several at once."""
+        narrow = not self.shape or self.shape[-1] < lanes()
+        return narrow and not self.reductions and self.weight >= FUNCTION
 
     @property
     def work(self) -> int:
@@ -104,21 +112,29 @@ class Loop:
         return math.prod(self.shape) * (self.weight + len(self.reductions))
 
     def kernels(self) -> list[Entry]:
-        inputs = self.inputs()
-        arrays = [*inputs, *self.makes]
-        places = [located(v, self.views) for v in arrays]
-        strides = [np.broadcast_to(p.layout, self.shape).strides for p in places[: len(inputs) + len(self.needed)]]
-        sums = zip(self.reductions, places[len(strides) :], strict=True)
-        strides += [self._kept(p.layout.strides, result) for (_, result), p in sums]
-        axes = _merged(self.shape, strides, self.axes or ())
-        if not self.reductions and self.weight >= FUNCTION and axes and axes[-1].size < lanes():
-            axes.sort(key=lambda axis: axis.size)  # a function pays for numbers from distant places, several at once
-        nest = self._nest(inputs, arrays, axes)
+        if 0 in self.shape:
+            return []
+        axes, places, _ = self._form
+        nest = self._nest(axes)
         words: Words = [size for size, _, _ in axes]
         for k, (place, array) in enumerate(zip(places, nest.arrays, strict=True)):
             words.append(place.address)
             words += [steps[k] for (_, _, steps), way in zip(axes, array.along, strict=True) if way == loops.STRIDED]
         return [(loops.text(nest), words)]
+
+    @functools.cached_property
+    def _form(self) -> tuple[list[_Axis], list[Located], tuple[int, int]]:
+        """The axes of the nest, where its arrays lie, its lanes and strips."""
+        inputs = self.inputs()
+        places = [located(v, self.views) for v in (*inputs, *self.makes)]
+        strides = [np.broadcast_to(p.layout, self.shape).strides for p in places[: len(inputs) + len(self.needed)]]
+        sums = zip(self.reductions, places[len(strides) :], strict=True)
+        strides += [self._kept(p.layout.strides, result) for (_, result), p in sums]
+        axes = _merged(self.shape, strides, self.axes or ())
+        if self._turned() and axes and axes[-1].size < lanes():
+            axes.sort(key=lambda axis: axis.size)
+        beside = bool(self.reductions) and not axes[-1].reduced
+        return axes, places, loops.widths(axes[-1].size, beside) if axes else (1, 1)
 
     def _kept(self, strides: Sequence[int], result: Value) -> tuple[int, ...]:
         """The strides of a reduction's result along every axis of what is reduced: 0 along those that go."""
@@ -131,7 +147,8 @@ class Loop:
             found.append(0 if gone else stride)
         return tuple(found)
 
-    def _nest(self, inputs: list[Value], arrays: list[Value], axes: list[_Axis]) -> loops.Nest:
+    def _nest(self, axes: list[_Axis]) -> loops.Nest:
+        inputs = self.inputs()
         numbers = {v: k for k, v in enumerate([*inputs, *self.results])}
         calls = [
             loops.Call(call.name, tuple(numbers[v] for v in call.operands), tuple(call.types), call.type)
@@ -139,14 +156,14 @@ class Loop:
         ]
         described = [
             loops.Array(v.dtype.str[1:], tuple(_way(axis.strides[k], v, axis is axes[-1]) for axis in axes))
-            for k, v in enumerate(arrays)
+            for k, v in enumerate([*inputs, *self.makes])
         ]
         stores = [(numbers[v], len(inputs) + k) for k, v in enumerate(self.needed)]
         first = len(inputs) + len(self.needed)
         reductions = [loops.Reduction(r.name, numbers[r.operand], first + k) for k, (r, _) in enumerate(self.reductions)]
         return loops.Nest(
             tuple(gone for _, gone, _ in axes), tuple(described), len(inputs), tuple(calls), tuple(stores), tuple(reductions),
-            narrow=bool(axes) and axes[-1].size < lanes(),
+            *self._form[2],
         )  # fmt: skip
 
 
@@ -223,12 +240,16 @@ class Multiply:
         return math.prod(self.step.result.shape) * self.product.a.shape[-1]
 
     def kernels(self) -> list[Entry]:
+        if 0 in self.step.result.shape:
+            return []
         a, b, c = (located(v, self.views) for v in (*self.inputs(), self.step.result))
         first: list[Entry] = []
         if self.turned is not None:
             dense = located(self.turned, self.views)
             words: Words = [*self.turned.shape, b.address, b.layout.strides[-1], dense.address]
-            first, b = [(products.turning(c.layout.dtype.str[1:]), words)], dense
+            side = 16 // c.layout.itemsize
+            text = products.turning(c.layout.dtype.str[1:], side if min(self.turned.shape) >= side else 1)
+            first, b = [(text, words)], dense
         found = product(a, b, c)
         assert found is not None  # else it would have stayed a call of NumPy
         return [*first, found]
@@ -240,7 +261,8 @@ def product(a: Located, b: Located, c: Located) -> Entry | None:
     if _is_small(a.layout, c.layout.shape[-1]):
         words = _small_product(a, b, c)
         if words is not None:
-            return products.text(type), words
+            block = products.block(a.layout.shape[-2], c.layout.shape[-1], products.width(type))
+            return products.text(type, block), words
     words = _blas_product(a, b, c)
     return None if words is None else (GEMM, words)
 

@@ -14,11 +14,11 @@ import numpy as np
 from scipy.linalg import cython_blas, cython_lapack
 
 from autograph.executors.executor import Unavailable
-from autograph.executors.native.compiler import NAME, Kernel, compiled
+from autograph.executors.native.compiler import NAME, PLAINLY, Kernel, compiled
 
 # Words of a product: routine, two flags, m, n, k, α, A, its rows' distance, B, …, β, C, …, how many, steps of A, B and C.
 GEMM = f"""
-define i64 {NAME}(ptr %words) {{
+define i64 {NAME}(ptr %words) {PLAINLY}{{
 entry:
   %routine = load ptr, ptr %words
   %w1 = getelementptr i64, ptr %words, i64 1
@@ -68,7 +68,7 @@ end:
 
 # Words of a guard: where its truth value is, and how many entries to pass over if that is false.
 GUARD = f"""
-define i64 {NAME}(ptr %words) {{
+define i64 {NAME}(ptr %words) {PLAINLY}{{
 entry:
   %condition = load ptr, ptr %words
   %place = getelementptr i64, ptr %words, i64 1
@@ -86,7 +86,7 @@ entry:
 # patches, and their place; a patch is the place of a word and what to add to the address for it. An entry is a kernel and
 # its words; a kernel of 0 ends them.
 SEGMENT = """
-define ptr {name}(ptr %self, ptr %args, i64 %n) {{
+define ptr {name}(ptr %self, ptr %args, i64 %n) {plainly}{{
 entry:
   %data = getelementptr i8, ptr %self, i64 16
   %row = load ptr, ptr %data
@@ -247,7 +247,7 @@ def _method() -> tuple[_Method, Kernel]:
         "nothing": id(None),
         "array_type": id(np.ndarray),
     }
-    code = kernel(SEGMENT.format(name=NAME, **addresses))
+    code = kernel(SEGMENT.format(name=NAME, plainly=PLAINLY, **addresses))
     return _Method(b"segment", code.address, _FASTCALL, b"Machine code of a tick."), code
 
 

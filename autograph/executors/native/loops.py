@@ -1,26 +1,28 @@
 """Loop nests: chains of elementwise calls over one shape, and the reductions that close them, as the text of a kernel.
 
-One axis of the shape goes along the lanes of vector registers: the last. What is left of it goes one by one. A reduction
-over that axis keeps several sums and joins them at its end; one over other axes runs down strips of columns, a few
-vectors wide, so that memory is read line by line. Sizes and strides are words of the row, and no part of the text.
+One axis of the shape goes along the lanes of vector registers: the last. Where no whole number of vectors fills it, the
+first two overlap, so that there is one body. A reduction over that axis keeps several sums and joins them at its end; one
+over other axes runs down strips of columns, a few vectors wide, so that memory is read line by line. Sizes, none of which
+is 0, and strides are words of the row, and no part of the text.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from autograph.executors.native.accumulators import ACCUMULATORS
-from autograph.executors.native.code import Code, load, splat, store
-from autograph.executors.native.compiler import lanes
+from autograph.executors.native.code import At, Code, load, splat, store
+from autograph.executors.native.compiler import PLAINLY, lanes
 from autograph.executors.native.emitter import Emitter, Number
 from autograph.executors.native.mathlib import FUNCTIONS
 from autograph.executors.native.special import SPECIAL
 
 STRIPS = 4  # vectors beside each other that a reduction over rows adds up at a time
 INVARIANT, DENSE, STRIDED = "", "d", "s"
+_LIBRARY = {name: name for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh")} | {"power": "pow"}
 
 
 class Call(NamedTuple):
@@ -54,7 +56,8 @@ class Nest:
     reduced   for each axis, whether the reductions run along it
     arrays    all that is read or written; the first `loads` of them are read
     stores    (number of a value, number of an array)
-    narrow    whether the last axis is too short for vectors
+    lanes     of the last axis, how many places go at once: 1 where it is shorter than a vector
+    strips    of a reduction along other axes, how many vectors of the last go side by side
     """
 
     reduced: tuple[bool, ...]
@@ -63,7 +66,18 @@ class Nest:
     calls: tuple[Call, ...]
     stores: tuple[tuple[int, int], ...]
     reductions: tuple[Reduction, ...]
-    narrow: bool = False
+    lanes: int = 1
+    strips: int = 1
+
+
+def widths(size: int, beside: bool) -> tuple[int, int]:
+    """Lanes and strips for a last axis of this size. `beside`: whether reductions run along other axes."""
+    if size < lanes():
+        return 1, 1
+    strips = STRIPS if beside else 1
+    while strips > 1 and (size < strips * lanes() or -size % (strips * lanes()) * 8 > size):  # an eighth is done twice at most
+        strips //= 2
+    return lanes(), strips
 
 
 @functools.lru_cache(maxsize=1024)
@@ -71,24 +85,25 @@ def text(nest: Nest) -> str:
     """The kernel of a nest. Its words: the sizes of the axes, then for each array its address and the strides it needs."""
     writer = _Writer(nest)
     writer.write()
-    return writer.code.text()
+    return writer.code.text("" if nest.reduced else PLAINLY)
 
 
 @dataclass(frozen=True)
 class _State:
-    """Where a nest has come to: the pointers of all arrays there, loads that are done, how wide the lanes are."""
+    """Where a nest has come to: the pointers of all arrays there, loads that are done, how wide the lanes are.
+
+    own  in every lane, how many of the places from here on reductions do not come to again
+    """
 
     pointers: tuple[str, ...]
     loaded: tuple[Number | None, ...]
     lanes: int = 1
     strips: int = 1
+    own: Number | None = None
 
 
-class _Sums(NamedTuple):
-    """What all reductions carry, in so many lanes."""
-
-    lanes: int
-    carried: list[list[Number]]
+Carried = list[list[Number]]  # of each reduction, in each strip
+_Inner = Callable[[_State, Carried], Carried]
 
 
 class _Writer:
@@ -107,68 +122,74 @@ class _Writer:
         kept = [a for a in axes if not nest.reduced[a]]
         self.order = kept + [a for a in axes if nest.reduced[a]]
         self.outer = len(kept)  # so many loops stand around the reductions
+        self.apply = apply if axes else apply_once
+        step = nest.lanes * nest.strips
+        self.pace = self.code.first(self.sizes[self.lane], step) if step > 1 else "1", step
 
     def write(self) -> None:
         state = _State(self.pointers, (None,) * self.nest.loads)
-        self._descend(0, self._with_invariants(state, 0))
+        self._descend(0, self._with_invariants(state, 0), [])
 
     # loops ------------------------------------------------------------------------------------------------------------
 
-    def _descend(self, depth: int, state: _State) -> None:
+    def _descend(self, depth: int, state: _State, _: Carried) -> Carried:
         """The loops that keep their axis, from the one at `depth` on; within them, the reductions or the elements."""
-        if depth == self.outer:
-            if self.nest.reductions:
-                self._reduce(state)
-            else:
-                self._elements(state)
-            return
+        if depth < self.outer:
+            self._run(depth, state, functools.partial(self._descend, depth + 1), [])
+        elif self.nest.reductions:
+            self._reduce(state)
+        else:
+            self._elements(state)
+        return []
+
+    def _run(self, depth: int, state: _State, inner: _Inner, carried: Carried) -> Carried:
+        """The loop over the axis at `depth`: along the lanes so many at a time, what is left over first.
+
+        From there the next goes on, over places that were come to before. Nothing is lost by that, unless an array is
+        written over one that is read; and reductions take what is a turn's own.
+        """
         axis = self.order[depth]
-        if axis != self.lane:
+        pace = "1", 1
+        if axis == self.lane:
+            state, pace = self._widened(state), self.pace
+        ways = [array.along[axis] for array in self.nest.arrays]
+        strided = [k for k, way in enumerate(ways) if way == STRIDED]
 
-            def turn(i: str, _: list[Number]) -> list[Number]:
-                self._descend(depth + 1, self._with_invariants(self._moved(state, axis, i), depth + 1))
-                return []
+        def turn(at: At, held: list[Number]) -> list[Number]:
+            pointers = list(state.pointers)
+            for k, pointer in zip(strided, at.pointers, strict=True):
+                pointers[k] = pointer
+            for k, way in enumerate(ways):
+                if way == DENSE:
+                    pointers[k] = self._along(k, pointers[k], at.i)
+            moved = replace(state, pointers=tuple(pointers))
+            if pace[1] > 1 and self.nest.reduced[axis]:
+                own = Number(self.code.line(f"trunc i64 {at.pace} to i32"), "i4")
+                moved = replace(moved, own=splat(self.code, own, state.lanes))
+            if state.lanes == 1:
+                moved = self._with_invariants(moved, depth + 1)
+            return _flat(inner(moved, _like(carried, held)))
 
-            self.code.loop("0", self.sizes[axis], 1, turn)
-            return
-        start = "0"
-        for width, strips in self._widths():
-            stop = self._whole(start, axis, width * strips)
-            wide = self._widened(state, width)
-
-            def span(i: str, _: list[Number], wide: _State = wide, strips: int = strips) -> list[Number]:
-                self._descend(depth + 1, replace(self._moved(wide, axis, i), strips=strips))
-                return []
-
-            self.code.loop(start, stop, width * strips, span)
-            start = stop
-
-    def _widths(self) -> list[tuple[int, int]]:
-        """How many lanes, and vectors beside each other, the loops along the lanes take, one after the other."""
-        if self.nest.narrow:
-            return [(1, 1)]
-        strips = [(lanes(), STRIPS)] if self.nest.reductions and not self.nest.reduced[self.lane] else []
-        return [*strips, (lanes(), 1), (1, 1)]
-
-    def _whole(self, start: str, axis: int, step: int) -> str:
-        """Where the last whole step from `start` ends."""
-        if step == 1:
-            return self.sizes[axis]
-        return self.code.line(f"and i64 {self.sizes[axis]}, {-step}")
+        moving = [(state.pointers[k], self.strides[k][axis] or "0") for k in strided]
+        flat = _flat(carried)
+        return _like(carried, self.code.turns(self.sizes[axis], pace, turn, moving, flat, [self.nest.lanes] * len(flat)))
 
     # states -----------------------------------------------------------------------------------------------------------
 
-    def _moved(self, state: _State, axis: int, i: str) -> _State:
-        """All pointers at place i of an axis."""
-        moved = []
-        for array, strides, pointer in zip(self.nest.arrays, self.strides, state.pointers, strict=True):
-            match array.along[axis]:
+    def _along(self, k: int, pointer: str, places: str) -> str:
+        """So many places on, where an array is dense."""
+        return self.code.line(f"getelementptr i{8 * int(self.nest.arrays[k].type[1])}, ptr {pointer}, i64 {places}")
+
+    def _beside(self, state: _State, strip: int) -> _State:
+        """At another strip."""
+        moved = list(state.pointers)
+        for k, array in enumerate(self.nest.arrays if strip else ()):
+            match array.along[self.lane]:
                 case "d":
-                    pointer = self.code.line(f"getelementptr i{8 * int(array.type[1])}, ptr {pointer}, i64 {i}")
+                    moved[k] = self._along(k, moved[k], str(strip * state.lanes))
                 case "s":
-                    distance = self.code.line(f"mul i64 {i}, {strides[axis]}")
-                    pointer = self.code.line(f"getelementptr i8, ptr {pointer}, i64 {distance}")
-            moved.append(pointer)
+                    distance = self.code.line(f"mul i64 {self._stride(k)}, {strip * state.lanes}")
+                    moved[k] = self.code.line(f"getelementptr i8, ptr {moved[k]}, i64 {distance}")
         return replace(state, pointers=tuple(moved))
 
     def _with_invariants(self, state: _State, depth: int) -> _State:
@@ -180,18 +201,17 @@ class _Writer:
                 loaded[k] = load(self.code, array.type, state.pointers[k], 1, None)
         return replace(state, loaded=tuple(loaded))
 
-    def _widened(self, state: _State, width: int) -> _State:
-        """With what was loaded in every lane."""
-        loaded = tuple([x and splat(self.code, x, width) for x in state.loaded])
-        return replace(state, loaded=loaded, lanes=width)
+    def _widened(self, state: _State) -> _State:
+        """As wide as the nest is, with what was loaded in every lane."""
+        wide = self.nest.lanes
+        loaded = tuple([x and splat(self.code, x, wide) for x in state.loaded])
+        return replace(state, loaded=loaded, lanes=wide, strips=self.nest.strips)
 
     # elements ---------------------------------------------------------------------------------------------------------
 
-    def _elements(self, state: _State, strip: int = 0) -> list[Number]:
+    def _elements(self, state: _State) -> list[Number]:
         """Load, compute and store at one place. The numbers of the values that reductions take."""
         nest, code = self.nest, self.code
-        if strip:
-            state = self._moved(state, self.lane, str(strip * state.lanes))
         values: list[Number] = []
         for k, array in enumerate(nest.arrays[: nest.loads]):
             values.append(state.loaded[k] or self._load(array, k, state))
@@ -201,11 +221,18 @@ class _Writer:
                 e.constant(v, t) if isinstance(v, float) else e.cast(values[v], t)
                 for v, t in zip(call.operands, call.types, strict=True)
             ]
-            values.append(apply(e, call, operands))
+            values.append(self.apply(e, call, operands))
         code.take(e)
         for value, k in nest.stores:
             store(code, values[value], state.pointers[k], state.lanes, self._stride(k))
-        return [values[r.value] for r in nest.reductions]
+        reduced = [values[r.value] for r in nest.reductions]
+        if state.own is not None:
+            numbers = ", ".join([f"i32 {lane}" for lane in range(state.lanes)])
+            own = e.compare("slt", Number(f"<{numbers}>", "i4"), state.own)
+            neutral = [ACCUMULATORS[r.name].neutral(x.type) for r, x in zip(nest.reductions, reduced, strict=True)]
+            reduced = [e.select(own, x, e.constant(n, x.type)) for x, n in zip(reduced, neutral, strict=True)]
+            code.take(e)
+        return reduced
 
     def _stride(self, k: int) -> str | None:
         return self.strides[k][self.lane] if self.strides[k] else None
@@ -218,86 +245,60 @@ class _Writer:
     # reductions -------------------------------------------------------------------------------------------------------
 
     def _reduce(self, state: _State) -> None:
-        """All reductions at one place of the axes that are kept, or at the places of a strip."""
-        if self.nest.reduced[self.lane]:
-            sums = self._down(self.outer, state, [self._started(width) for width, _ in self._widths()])
-            single = sums[-1].carried
-            self._finish(state, single if self.nest.narrow else self._joined(sums[0].carried, single))
-            return
-        sums = self._down(self.outer, state, [self._started(state.lanes) for _ in range(state.strips)])
-        for strip, some in enumerate(sums):
-            self._finish(self._moved(state, self.lane, str(strip * state.lanes)) if strip else state, some.carried)
-
-    def _started(self, width: int) -> _Sums:
-        e = self.code.emitter(width)
-        return _Sums(width, [ACCUMULATORS[r.name].start(e, self._type(r)) for r in self.nest.reductions])
+        """All reductions at one place of the axes that are kept, or at the places of strips."""
+        along = self.nest.reduced[self.lane]
+        wide = self.nest.lanes if along else state.lanes
+        e = self.code.emitter(wide)
+        start = [x for r in self.nest.reductions for x in ACCUMULATORS[r.name].start(e, self._type(r))]
+        counts = [len(ACCUMULATORS[r.name].start(e, self._type(r))) for r in self.nest.reductions]
+        sums = self._down(self.outer, state, [start] * state.strips)
+        for strip, carried in enumerate(sums):
+            numbers = iter(carried)
+            self._finish(self._beside(state, strip), [[next(numbers) for _ in range(n)] for n in counts], wide if along else 1)
 
     def _type(self, r: Reduction) -> str:
         loads = self.nest.loads
         return self.nest.arrays[r.value].type if r.value < loads else self.nest.calls[r.value - loads].type
 
-    def _down(self, depth: int, state: _State, sums: list[_Sums]) -> list[_Sums]:
+    def _down(self, depth: int, state: _State, carried: Carried) -> Carried:
         """The loops over the axes that are reduced, from the one at `depth` on."""
-        if depth == len(self.order):
-            return [self._added(state, strip, some) for strip, some in enumerate(sums)]
-        axis = self.order[depth]
-        if axis == self.lane:
-            return self._along(axis, state, sums)
+        if depth < len(self.order):
+            return self._run(depth, state, functools.partial(self._down, depth + 1), carried)
+        return [self._added(self._beside(state, strip), some) for strip, some in enumerate(carried)]
 
-        def turn(i: str, held: list[Number]) -> list[Number]:
-            inner = self._moved(state, axis, i)
-            if state.lanes == 1:
-                inner = self._with_invariants(inner, depth + 1)
-            return _flat(self._down(depth + 1, inner, _like(sums, held)))
-
-        return _like(sums, self.code.loop("0", self.sizes[axis], 1, turn, _flat(sums), _lanes(sums)))
-
-    def _along(self, axis: int, state: _State, sums: list[_Sums]) -> list[_Sums]:
-        """The loop along the lanes: vectors, then what is left of them one by one."""
-        results = []
-        start = "0"
-        for some in sums:
-            stop = self._whole(start, axis, some.lanes)
-            wide = self._widened(state, some.lanes)
-
-            def turn(i: str, held: list[Number], wide: _State = wide, some: _Sums = some) -> list[Number]:
-                return _flat([self._added(self._moved(wide, axis, i), 0, _like([some], held)[0])])
-
-            results += _like([some], self.code.loop(start, stop, some.lanes, turn, _flat([some]), _lanes([some])))
-            start = stop
-        return results
-
-    def _added(self, state: _State, strip: int, some: _Sums) -> _Sums:
-        values = self._elements(state, strip)
+    def _added(self, state: _State, carried: list[Number]) -> list[Number]:
+        values = self._elements(state)
         e = self.code.emitter(state.lanes)
-        added = [
-            ACCUMULATORS[r.name].add(e, c, x) for r, c, x in zip(self.nest.reductions, some.carried, values, strict=True)
-        ]
+        numbers = iter(carried)
+        added = []
+        for r, x in zip(self.nest.reductions, values, strict=True):
+            accumulator = ACCUMULATORS[r.name]
+            held = [next(numbers) for _ in accumulator.start(e, self._type(r))]
+            added += accumulator.add(e, held, x)
         self.code.take(e)
-        return _Sums(some.lanes, added)
+        return added
 
-    def _joined(self, vector: list[list[Number]], single: list[list[Number]]) -> list[list[Number]]:
-        """The lanes of the vectors joined with what went one by one."""
-        e = self.code.emitter(1)
-        results = []
-        for r, wide, result in zip(self.nest.reductions, vector, single, strict=True):
-            parts = [[self._lane(x, k) for x in wide] for k in range(lanes())]
-            while len(parts) > 1:
-                parts = [ACCUMULATORS[r.name].join(e, a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-            results.append(ACCUMULATORS[r.name].join(e, result, parts[0]))
-            self.code.take(e)
-        return results
-
-    def _lane(self, x: Number, k: int) -> Number:
-        kind = Emitter(lanes(), self.code.name).llvm_type(x.type)
-        return Number(self.code.line(f"extractelement {kind} {x.name}, i64 {k}"), x.type)
-
-    def _finish(self, state: _State, carried: list[list[Number]]) -> None:
+    def _finish(self, state: _State, carried: list[list[Number]], joins: int) -> None:
+        """Store what was carried, its `joins` lanes joined."""
         for r, c in zip(self.nest.reductions, carried, strict=True):
+            accumulator, width = ACCUMULATORS[r.name], joins
+            while width > 1:
+                width //= 2
+                e = self.code.emitter(width)
+                c = accumulator.join(e, *[[self._part(x, start, width) for x in c] for start in (0, width)])
+                self.code.take(e)
             e = self.code.emitter(state.lanes)
-            result = ACCUMULATORS[r.name].finish(e, c, self.nest.arrays[r.array].type)
+            result = accumulator.finish(e, c, self.nest.arrays[r.array].type)
             self.code.take(e)
             store(self.code, result, state.pointers[r.array], state.lanes, self._stride(r.array))
+
+    def _part(self, x: Number, start: int, count: int) -> Number:
+        """Some lanes of twice as many."""
+        kind = Emitter(2 * count, self.code.name).llvm_type(x.type)
+        if count == 1:
+            return Number(self.code.line(f"extractelement {kind} {x.name}, i64 {start}"), x.type)
+        lanes = ", ".join(f"i32 {start + k}" for k in range(count))
+        return Number(self.code.line(f"shufflevector {kind} {x.name}, {kind} poison, <{count} x i32> <{lanes}>"), x.type)
 
 
 def apply(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:
@@ -308,15 +309,21 @@ def apply(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:
     return function(e, *operands) if function else getattr(e, call.name)(*operands)
 
 
-def _flat(sums: list[_Sums]) -> list[Number]:
-    return [x for some in sums for one in some.carried for x in one]
+def apply_once(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:
+    """The same where there is one number: what C's library has takes no time to compile."""
+    name = _LIBRARY.get(call.name)
+    if name is None or call.type[0] != "f":
+        return apply(e, call, operands)
+    kind, function = e.llvm_type(call.type), f"@{name}{'f' if call.type == 'f4' else ''}"
+    e.declared[f"declare {kind} {function}({', '.join([kind] * len(operands))})"] = None
+    return e.emit(f"call {kind} {function}({', '.join(f'{kind} {x.name}' for x in operands)})", call.type)
 
 
-def _lanes(sums: list[_Sums]) -> list[int]:
-    return [some.lanes for some in sums for one in some.carried for _ in one]
+def _flat(carried: Carried) -> list[Number]:
+    return [x for some in carried for x in some]
 
 
-def _like(sums: list[_Sums], flat: Sequence[Number]) -> list[_Sums]:
+def _like(carried: Carried, flat: Sequence[Number]) -> Carried:
     """Numbers in the structure of others."""
     numbers = iter(flat)
-    return [_Sums(some.lanes, [[next(numbers) for _ in one] for one in some.carried]) for some in sums]
+    return [[next(numbers) for _ in some] for some in carried]

@@ -1,26 +1,47 @@
 """Products of small matrices, without the packing that pays for BLAS where they are large.
 
-C = A·B by blocks of four rows and two vectors of C, which stay in registers while k runs. B and C have dense rows; A may
-lie in any way, for its numbers are read one by one. What is left of a row goes by vectors with a mask, what is left of the
-rows one by one.
+C = A·B by blocks of a few rows and one or two vectors of C, which stay in registers while k runs. B and C have dense rows; A
+may lie in any way, for its numbers are read one by one. The first two blocks of a row, and of a column, overlap where no
+whole number of blocks fills it; where a row is narrow, what is left of it goes by vectors with a mask.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from typing import NamedTuple
 
-from autograph.executors.native.code import Code, load, splat, store
+from autograph.executors.native.code import At, Code, load, splat, store
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import Emitter, Number, stored
 from autograph.executors.native.mathlib import fma
 
-ROWS, VECTORS = 4, 2  # of a block; with a mask, twice the rows and one vector
+ROWS = 4  # from so many rows on, ours are faster than BLAS also where matrices are larger
 SMALL = {"f4": 2**22, "f8": 2**19}  # multiplications, up to which these are faster than BLAS, as measured
 
 
+class Block(NamedTuple):
+    """What stays in registers: so many rows, of so many vectors. With a mask a vector may be a part of one."""
+
+    rows: int
+    vectors: int
+    masked: bool
+
+
+def block(m: int, n: int, width: int) -> Block:
+    """The block for products of m rows and n columns. Two vectors beside each other read each number of A half as often."""
+    half, whole = -(-n // width), -(-n // (2 * width)) * 2
+    if n >= 2 * width and whole * 5 <= half * 6:
+        return Block(4 if m >= 4 else 1, 2, False)
+    return Block(8 if m >= 8 else 4 if m >= 4 else 1, 1, n % width > 0)
+
+
+def width(type: str) -> int:
+    """How many numbers of a type a register holds."""
+    return lanes() * 4 // int(type[1])
+
+
 @functools.cache
-def text(type: str) -> str:
+def text(type: str, block: Block) -> str:
     """The kernel for floats of a type.
 
     Its words: m, n, k; how many products; for each of A, B and C its address, the distance of its rows, and that of the
@@ -29,19 +50,19 @@ def text(type: str) -> str:
     code = Code()
     m, n, k, many = (code.word() for _ in range(4))
     matrices = [(code.word("ptr"), code.word(), code.word()) for _ in range(3)]
-    writer = _Writer(code, type, m, n, k, [rows for _, rows, _ in matrices], code.word())
+    writer = _Writer(code, type, block, m, n, k, [rows for _, rows, _ in matrices], code.word())
 
-    def turn(i: str, _: list[Number]) -> list[Number]:
-        writer.product(*(writer.moved(start, i, step) for start, _, step in matrices))
+    def turn(at: At, _: list[Number]) -> list[Number]:
+        writer.product(*at.pointers)
         return []
 
-    code.loop("0", many, 1, turn)
+    code.turns(many, ("1", 1), turn, [(start, step) for start, _, step in matrices])
     return code.text()
 
 
 @functools.cache
-def turning(type: str) -> str:
-    """The kernel that copies a matrix into the dense rows of another, its rows and columns exchanged.
+def turning(type: str, side: int) -> str:
+    """The kernel that copies a matrix into the dense rows of another, its rows and columns exchanged, by squares.
 
     Its words: the rows and the columns of the copy; the address of what is copied, and the distance of its columns; the
     address of the copy. A square of numbers is turned in registers, by as many rounds as it takes to deal its lines like
@@ -50,40 +71,36 @@ def turning(type: str) -> str:
     code = Code()
     rows, columns = code.word(), code.word()
     source, distance, target = code.word("ptr"), code.word(), code.word("ptr")
-    width = lanes() * 4 // int(type[1])
     pitch = code.line(f"mul i64 {columns}, {type[1]}")
 
-    def place(start: str, i: str, step: str, j: str) -> str:
-        line = code.line(f"getelementptr i8, ptr {start}, i64 {code.line(f'mul i64 {i}, {step}')}")
-        return code.line(f"getelementptr {stored(type)}, ptr {line}, i64 {j}")
+    def square(start: str, to: str) -> None:
+        lines = [load(code, type, place, side, None) for place in _lines(code, start, distance, side)]
+        for _ in range(side.bit_length() - 1):
+            lines = [x for a, b in zip(lines[: side // 2], lines[side // 2 :], strict=True) for x in _dealt(code, a, b, side)]
+        for line, place in zip(lines, _lines(code, to, pitch, side), strict=True):
+            store(code, line, place, side, None)
 
-    def square(i: str, j: str) -> None:
-        across = [code.line(f"add i64 {j}, {t}") for t in range(width)]
-        lines = [load(code, type, place(source, c, distance, i), width, None) for c in across]
-        for _ in range(width.bit_length() - 1):
-            lines = [x for a, b in zip(lines[: width // 2], lines[width // 2 :], strict=True) for x in _dealt(code, a, b, width)]
-        for t, line in enumerate(lines):
-            store(code, line, place(target, code.line(f"add i64 {i}, {t}"), pitch, j), width, None)
+    def down(at: At, _: list[Number]) -> list[Number]:
+        start, (to,) = code.line(f"getelementptr {stored(type)}, ptr {source}, i64 {at.i}"), at.pointers
 
-    def single(i: str, j: str) -> None:
-        store(code, load(code, type, place(source, j, distance, i), 1, None), place(target, i, pitch, j), 1, None)
-
-    def over(rows: tuple[str, str, int], columns: tuple[str, str, int], one: Callable[[str, str], None]) -> None:
-        def down(i: str, _: list[Number]) -> list[Number]:
-            def along(j: str, _: list[Number]) -> list[Number]:
-                one(i, j)
-                return []
-
-            code.loop(*columns, along)
+        def along(at: At, _: list[Number]) -> list[Number]:
+            square(at.pointers[0], code.line(f"getelementptr {stored(type)}, ptr {to}, i64 {at.i}"))
             return []
 
-        code.loop(*rows, down)
+        code.turns(columns, over[1], along, [(start, distance)])
+        return []
 
-    whole_rows, whole_columns = (code.line(f"and i64 {size}, {-width}") for size in (rows, columns))
-    over(("0", whole_rows, width), ("0", whole_columns, width), square)
-    over(("0", whole_rows, 1), (whole_columns, columns, 1), single)
-    over((whole_rows, rows, 1), ("0", columns, 1), single)
+    over = [(code.first(size, side) if side > 1 else "1", side) for size in (rows, columns)]
+    code.turns(rows, over[0], down, [(target, pitch)])
     return code.text()
+
+
+def _lines(code: Code, start: str, distance: str, count: int) -> list[str]:
+    """Addresses, each so many bytes behind the one before."""
+    places = [start]
+    while len(places) < count:
+        places.append(code.line(f"getelementptr i8, ptr {places[-1]}, i64 {distance}"))
+    return places
 
 
 def _dealt(code: Code, a: Number, b: Number, width: int) -> list[Number]:
@@ -97,32 +114,34 @@ def _dealt(code: Code, a: Number, b: Number, width: int) -> list[Number]:
 
 
 class _Writer:
-    def __init__(self, code: Code, type: str, m: str, n: str, k: str, rows: list[str], column: str) -> None:
-        self.code, self.type = code, type
+    def __init__(self, code: Code, type: str, block: Block, m: str, n: str, k: str, rows: list[str], column: str) -> None:
+        self.code, self.type, self.block = code, type, block
         self.m, self.n, self.k = m, n, k
         self.rows, self.column = rows, column
-        self.width = lanes() * 4 // int(type[1])
+        self.width = width(type)
         self.vector = Emitter(self.width, code.name).llvm_type(type)
-
-    def moved(self, start: str, i: str, step: str) -> str:
-        """The address i steps behind another."""
-        return self.code.line(f"getelementptr i8, ptr {start}, i64 {self.code.line(f'mul i64 {i}, {step}')}")
+        across = block.vectors * self.width
+        self.down = code.first(m, block.rows) if block.rows > 1 else "1", block.rows
+        self.across = str(across) if block.masked else code.first(n, across), across
 
     def _right(self, start: str, j: str | int) -> str:
         return self.code.line(f"getelementptr {stored(self.type)}, ptr {start}, i64 {j}")
 
     def product(self, a: str, b: str, c: str) -> None:
-        """One product: panels of whole vectors, then those with a mask."""
-        wide = VECTORS * self.width
-        whole = self.code.line(f"and i64 {self.n}, {-wide}")
+        """One product, panel by panel of columns."""
 
-        def panel(j: str, _: list[Number], masked: bool = False) -> list[Number]:
-            mask = self._mask(j) if masked else None
-            self._panel(a, self._right(b, j), self._right(c, j), mask)
+        def panel(at: At, _: list[Number]) -> list[Number]:
+            mask = self._mask(at.i) if self.block.masked else None
+            right, result = self._right(b, at.i), self._right(c, at.i)
+
+            def rows(at: At, _: list[Number]) -> list[Number]:
+                self._rows(at.pointers[0], right, at.pointers[1], mask)
+                return []
+
+            self.code.turns(self.m, self.down, rows, [(a, self.rows[0]), (result, self.rows[2])])
             return []
 
-        self.code.loop("0", whole, wide, panel)
-        self.code.loop(whole, self.n, self.width, functools.partial(panel, masked=True))
+        self.code.turns(self.n, self.across, panel)
 
     def _mask(self, j: str) -> str:
         """Which lanes are left of a row from column j on."""
@@ -131,40 +150,27 @@ class _Writer:
         numbers = ", ".join(f"i32 {i}" for i in range(self.width))
         return self.code.line(f"icmp slt <{self.width} x i32> <{numbers}>, {splat(self.code, narrow, self.width).name}")
 
-    def _panel(self, a: str, b: str, c: str, mask: str | None) -> None:
-        most = ROWS if mask is None else ROWS * VECTORS
-        whole = self.code.line(f"and i64 {self.m}, {-most}")
-
-        def block(i: str, _: list[Number], rows: int = most) -> list[Number]:
-            self._block(self.moved(a, i, self.rows[0]), b, self.moved(c, i, self.rows[2]), mask, rows)
-            return []
-
-        self.code.loop("0", whole, most, block)
-        self.code.loop(whole, self.m, 1, functools.partial(block, rows=1))
-
-    def _block(self, a: str, b: str, c: str, mask: str | None, rows: int) -> None:
-        """Some rows of a panel of C."""
-        code, width = self.code, self.width
-        vectors = VECTORS if mask is None else 1
-        lines = [self.moved(a, str(i), self.rows[0]) for i in range(rows)]
+    def _rows(self, a: str, b: str, c: str, mask: str | None) -> None:
+        """One block of C."""
+        code, width, (rows, vectors, _) = self.code, self.width, self.block
+        apart = [code.line(f"mul i64 {self.rows[0]}, {i}") for i in range(1, rows)]
         zero = Emitter(width, code.name).constant(0, self.type)
 
-        def term(k: str, sums: list[Number]) -> list[Number]:
-            column = code.line(f"mul i64 {k}, {self.column}")
-            line = self.moved(b, k, self.rows[1])
+        def term(at: At, sums: list[Number]) -> list[Number]:
+            line, first = at.pointers
             right = [self._load(self._right(line, v * width), mask) for v in range(vectors)]
             added = []
-            for i, start in enumerate(lines):
-                place = code.line(f"getelementptr i8, ptr {start}, i64 {column}")
+            places = [first, *(code.line(f"getelementptr i8, ptr {first}, i64 {far}") for far in apart)]
+            for i, place in enumerate(places):
                 left = splat(code, load(code, self.type, place, 1, None), width)
                 e = code.emitter(width)
                 added += [fma(e, left, right[v], sums[i * vectors + v]) for v in range(vectors)]
                 code.take(e)
             return added
 
-        sums = code.loop("0", self.k, 1, term, [zero] * (rows * vectors), [width] * (rows * vectors))
-        for i in range(rows):
-            line = self.moved(c, str(i), self.rows[2])
+        count = rows * vectors
+        sums = code.turns(self.k, ("1", 1), term, [(b, self.rows[1]), (a, self.column)], [zero] * count, [width] * count)
+        for i, line in enumerate(_lines(code, c, self.rows[2], rows)):
             for v in range(vectors):
                 self._store(sums[i * vectors + v], self._right(line, v * width), mask)
 

@@ -67,6 +67,14 @@ class NativeRecorder(MatrixRecorder):
     def ndtr(self, x: Any) -> Value:
         return self._special("ndtr", x)
 
+    def matmul(self, a: Any, b: Any) -> Value:
+        """A product, or the zeros that a sum of no terms is."""
+        made = super().matmul(a, b)
+        if not self._plain(a, made) or a.shape[-1]:
+            return made
+        del self.steps[-1]
+        return self._filled(made.dtype, made.shape, 0)
+
     # reductions -------------------------------------------------------------------------------------------------------
 
     def _reduced(self, name: str, x: Value, axis: tuple[int, ...], keepdims: bool, dtype: DType) -> Value:
@@ -75,8 +83,28 @@ class NativeRecorder(MatrixRecorder):
         self.steps.append(Step(name, getattr(numpy_namespace, name), [x, axis, keepdims], result, self.node, into=True))
         return result
 
+    def _told(self, name: str, x: Any, axis: tuple[int, ...], keepdims: bool) -> Value:
+        """A reduction, or what it makes of nothing."""
+        made = self._call(name, getattr(numpy_namespace, name), x, axis, keepdims)
+        x = self._known(x)
+        if not self._plain(x, made) or all(x.shape[a] for a in axis):
+            return made
+        del self.steps[-1]
+        return self._filled(made.dtype, made.shape, name == "all" or name == "prod")
+
+    def any(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
+        return self._told("any", x, axis, keepdims)
+
+    def all(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
+        return self._told("all", x, axis, keepdims)
+
+    def prod(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
+        return self._told("prod", x, axis, keepdims)
+
     def sum(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:
         x = self._known(x)
+        if self._plain(x) and 0 in [x.shape[a] for a in axis]:
+            return self._told("sum", x, axis, keepdims)
         return self._reduced("sum", x if isinstance(x, Value) else self.constant(np.asarray(x)), axis, keepdims, x.dtype)
 
     def _extreme(self, name: str, x: Any, axis: tuple[int, ...], keepdims: bool) -> Value:

@@ -27,7 +27,8 @@ def elementwise(name: str, *arrays: np.ndarray, gives: str | None = None) -> np.
     out = np.empty(arrays[0].shape, kind)
     described = tuple(loops.Array(k, (loops.DENSE,)) for k in (*kinds, kind))
     one = loops.Call(name, tuple(range(len(arrays))), tuple(kinds), kind)
-    nest = loops.Nest((False,), described, len(arrays), (one,), ((len(arrays), len(arrays)),), ())
+    wide, _ = loops.widths(out.size, False)
+    nest = loops.Nest((False,), described, len(arrays), (one,), ((len(arrays), len(arrays)),), (), wide)
     call(loops.text(nest), [arrays[0].size, *(a.ctypes.data for a in (*arrays, out))])
     return out
 
