@@ -15,6 +15,7 @@ _settings: dict[str, str | float] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "executor": os.environ.get("AUTOGRAPH_EXECUTOR", "numpy"),
+    "kernel_store": os.environ.get("AUTOGRAPH_KERNEL_STORE", ""),
 }
 
 
@@ -69,3 +70,11 @@ def set_default_executor(name: str) -> None:
     """Set the executor of functions built from now on. Raises ArgumentError on another name."""
     choice("executor", name, EXECUTORS)
     _settings["executor"] = name
+
+
+def kernel_store() -> str:
+    """The folder in which the native executor keeps kernels for later processes: the environment's AUTOGRAPH_KERNEL_STORE.
+
+    "" where none is named: then nothing is kept.
+    """
+    return str(_settings["kernel_store"])

@@ -9,11 +9,17 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
+
+from autograph.executors.native.kernel_store import Store, fails, store
 
 KEPT = 1024  # kernels that stay compiled though no program may use them
 NAME = "@kernel"  # what a kernel is called in its own text
 PLAINLY = "optnone noinline "  # how what has no loops over numbers is compiled: in a third of the time, and it runs as fast
+
+_ADDRESS = "inttoptr"  # what a text says that is good for this process alone
+_OPTIONS = {"opt": 1, "reloc": "pic", "codemodel": "small"}
 
 _lock = threading.Lock()
 _numbers = count()
@@ -46,21 +52,56 @@ def compiled(texts: Iterable[str]) -> dict[str, Kernel]:
 
 
 def _compile(texts: list[str]) -> dict[str, Kernel]:
-    """One library of these kernels, each under a name of its own."""
-    names = [f"kernel_{next(_numbers)}" for _ in texts]
+    """These kernels, compiled together in one library, or each alone where they are kept, or were."""
+    kept = store(_context())
+    if kept is None:
+        return _linked(_together(texts), texts)
+    found: dict[str, Kernel] = {}
+    for text in texts:
+        code = kept.get(text) if _ADDRESS not in text else None
+        if code is None:
+            code = _together([text])
+            if _ADDRESS not in text:
+                _keep(kept, text, code)
+        found.update(_linked(code, [text]))
+    return found
+
+
+def _keep(kept: Store, text: str, code: bytes) -> None:
+    try:
+        kept.put(text, code)
+    except OSError as error:
+        fails(kept, error)
+
+
+def _together(texts: list[str]) -> bytes:
+    """The code of these kernels, each under a name of its own."""
     declarations: dict[str, None] = {}
     bodies = []
-    for name, text in zip(names, texts, strict=True):
-        lines = text.replace(NAME, f"@{name}").splitlines()
+    for number, text in enumerate(texts):
+        lines = text.replace(NAME, f"{NAME}_{number}").splitlines()
         declarations.update(dict.fromkeys(line for line in lines if line.startswith("declare")))
         bodies += [line for line in lines if not line.startswith("declare")]
     module = llvm.parse_assembly("\n".join([*declarations, *bodies]))
     module.verify()
-    builder = llvm.JITLibraryBuilder().add_object_img(_machine().emit_object(module)).add_current_process()
+    return bytes(_machine().emit_object(module))
+
+
+def _linked(code: bytes, texts: list[str]) -> dict[str, Kernel]:
+    """One library."""
+    builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+    names = [f"{NAME[1:]}_{number}" for number in range(len(texts))]
     for name in names:
         builder.export_symbol(name)
-    library = builder.link(_linker(), names[0])
+    library = builder.link(_linker(), f"library_{next(_numbers)}")
     return {text: Kernel(text, library[name], library) for name, text in zip(names, texts, strict=True)}
+
+
+@functools.cache
+def _context() -> str:
+    """What the code of a kernel depends on beside its text."""
+    versions = llvmlite.__version__, llvm.llvm_version_info, llvm.get_default_triple(), _OPTIONS
+    return f"{versions} {processor()} {llvm.get_host_cpu_features().flatten()}"
 
 
 def assembly(text: str) -> str:
@@ -89,14 +130,12 @@ def _new_machine(**options: Any) -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1, **options
-    )
+    return target.create_target_machine(cpu=processor(), features=llvm.get_host_cpu_features().flatten(), **options)
 
 
 @functools.cache
 def _machine() -> Any:
-    return _new_machine(reloc="pic", codemodel="small")
+    return _new_machine(**_OPTIONS)
 
 
 @functools.cache
