@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from autograph.executors.native import loops
 from autograph.executors.native.compiler import lanes
-from autograph.executors.native.items import Entry, Words
-from autograph.executors.native.lowering import Elementwise, of_ufunc
-from autograph.executors.numpy.bound import BoundGroup
+from autograph.executors.native.items import Address, Entry, Words
+from autograph.executors.native.lowering import Elementwise, choice, of_ufunc
+from autograph.executors.numpy.bound import BoundGroup, runs, side_by_side
+from autograph.executors.numpy.commit import Group
 from autograph.executors.numpy.plan import GroupPlan
-from autograph.executors.numpy.values import Value
+from autograph.executors.numpy.record import select
+from autograph.executors.numpy.values import Place, Value
 
 _MOST = 64  # calls of one loop
 
@@ -59,49 +63,75 @@ class GroupKernel:
 
 def group_kernel(p: GroupPlan) -> GroupKernel | None:
     """The kernel of a group, and its plan freed of what it does not need; None where NumPy has to run it."""
-    g = p.group
-    if not g.flat or len(g.calls) > _MOST or any(column[0].dtype.char == "e" for column in g.columns):
+    calls = compilable(p.group)
+    if calls is None:
         return None
-    calls = []
-    for function, arguments in g.calls:
-        values = [a if isinstance(a, Value) else g.columns[a][0] for a in arguments]
-        call = of_ufunc(function, values[:-1], values[-1]) if isinstance(function, np.ufunc) else None
-        if not isinstance(call, Elementwise):
-            return None
-        calls.append(call)
     kernel = GroupKernel(p, calls)
     p.storage.clear()
     p.copies.clear()
     return kernel
 
 
+def compilable(g: Group) -> list[Elementwise] | None:
+    """The calls of a group as a loop has them; None where it has not all of them."""
+    if not g.flat or len(g.calls) > _MOST or any(column[0].dtype.char == "e" for column in g.columns):
+        return None
+    calls = []
+    for function, arguments in g.calls:
+        *reads, result = [a if isinstance(a, Value) else g.columns[a][0] for a in arguments]
+        call = of_ufunc(function, reads, result) if isinstance(function, np.ufunc) else None
+        if function is select:
+            call = choice(reads, result)
+        if not isinstance(call, Elementwise):
+            return None
+        calls.append(call)
+    return calls
+
+
 class NativeGroup(BoundGroup):
-    """A group's kernel on real arrays: an entry for each run of members whose arrays are adjacent."""
+    """A group's kernel on real arrays: an entry for each run of members whose arrays are adjacent.
 
-    def __init__(self, p: GroupPlan, kernel: GroupKernel, array: Callable[[Value], Any]) -> None:
-        self.kernel = kernel
-        self.entries: list[Entry] = []
-        self.work = 0
-        super().__init__(p, array)
+    feeds  of each feed that is read where it lies, the value that stands for it; new ones are added
+    """
 
-    def _add(
-        self,
-        p: GroupPlan,
-        array: Callable[[Value], Any],
-        arrays: dict[int, Any],
-        own: dict[int, Any],
-        shadows: dict[int, Any],
+    def __init__(
+        self, p: GroupPlan, kernel: GroupKernel, array: Callable[[Value], Any], feeds: dict[Value, Value]
     ) -> None:
-        written = {**arrays, **shadows}
-        places = []
-        for k, a in enumerate(self.kernel.arrays):
-            place = array(a) if isinstance(a, Value) else (arrays if k < self.kernel.loads else written)[a]
-            places.append((place.ctypes.data, 0 if isinstance(a, Value) else place.itemsize))
-        size = next(iter(arrays.values())).size
-        whole = size - size % lanes()  # vectors that overlap would read what they have written
-        for start, stop in ((0, whole), (whole, size)):
-            if start < stop:
-                words: Words = [stop - start, *(address + start * step for address, step in places)]
-                self.entries.append((self.kernel.text(stop - start), words))
-        self.work += place.size * len(p.group.calls)
-        self._check(p, arrays, shadows)
+        self.calls, self.late, self.checks = [], [], []
+        self.entries: list[Entry] = []
+        g = p.group
+        outside = {n: column for n, column in enumerate(g.columns) if n not in g.temporaries}
+        fed = {n: outside.pop(n) for n in p.fed}
+        columns = {n: [array(v) for v in column] for n, column in outside.items()}
+        shadows = {n: array(area) for n, area in p.shadows.items()}
+        ends = [0, *accumulate(g.sizes)]
+        for first, last in runs(list(columns.values()), [bool(fed)] * len(g.sizes)):
+            size = ends[last] - ends[first]
+            arrays = {n: side_by_side(column[first:last]) for n, column in columns.items()}
+            waiting = {n: area[ends[first] : ends[last]] for n, area in shadows.items()}
+            flat = {n: feeds.setdefault(column[first], _flat(column[first])) for n, column in fed.items()}
+            places: list[tuple[int | Address, int]] = []
+            for k, a in enumerate(kernel.arrays):
+                if isinstance(a, Value):
+                    places.append((array(a).ctypes.data, 0))
+                elif a in flat:
+                    places.append((Address(flat[a], 0), flat[a].dtype.itemsize))
+                else:
+                    x = waiting[a] if a in waiting and k >= kernel.loads else arrays[a]
+                    places.append((x.ctypes.data, x.itemsize))
+            whole = size - size % lanes()  # vectors that overlap would read what they have written
+            for start, stop in ((0, whole), (whole, size)):
+                if start < stop:
+                    words: Words = [stop - start, *(_behind(place, start * step) for place, step in places)]
+                    self.entries.append((kernel.text(stop - start), words))
+            self._check(p, arrays, waiting)
+        self.work = ends[-1] * len(g.calls)
+
+
+def _flat(feed: Value) -> Value:
+    """A feed as the commit is given it: flat, and dense."""
+    return Value(Place.DYNAMIC, feed.dtype, (math.prod(feed.shape),))
+
+
+def _behind(place: int | Address, nbytes: int) -> int | Address:
+    return place + nbytes if isinstance(place, int) else Address(place.root, place.offset + nbytes)

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from autograph.executors.native.cluster import joined
-from autograph.executors.native.commit import NativeGroup, group_kernel
+from autograph.executors.native.commit import NativeGroup, compilable, group_kernel
 from autograph.executors.native.compiler import assembly, compiled
 from autograph.executors.native.items import Item, OnHost
 from autograph.executors.native.kernels import check
 from autograph.executors.native.record import NativeRecorder
 from autograph.executors.native.segments import Densely, Host, Segment, bound, segment
 from autograph.executors.numpy import commit, plan
-from autograph.executors.numpy.bound import BoundGroup
+from autograph.executors.numpy.bound import BoundGroup, Fed
 from autograph.executors.numpy.emit import Source
 from autograph.executors.numpy.executor import Program, State
 from autograph.executors.numpy.record import Recorder, select
+from autograph.executors.numpy.selection import by_bits
 from autograph.executors.numpy.values import ALWAYS, Guard, Step, Value
 from autograph.program.lower import Tick
 
@@ -43,15 +44,21 @@ class NativeProgram(Program):
 
     held: list[Densely]
 
-    reads_feeds = False
-
     def _parts(
         self, steps: list[Step], kept: list[Value], writes: list[commit.Write], recorder: Recorder
     ) -> tuple[list[Step], list[commit.Component]]:
-        for step in steps:
-            step.safe = step.safe and step.function is not select  # it reads what it might be written over: not in a commit
+        """Choices are made by bits where NumPy has to run a part: as they are, they might be written over what they read."""
         early, tail = commit.split_tail(steps, kept, writes)
-        return early, commit.components(tail, writes)
+        parts = commit.components(tail, writes)
+        hard = {step for part in parts if compilable(commit.group([part])[0]) is None for step in part.steps}
+        if not any(step.function is select for step in hard):
+            return early, parts
+        early, rest = by_bits(early, [step for step in tail if step in hard], recorder)
+        return early, commit.components([*(step for step in tail if step not in hard), *rest], writes)
+
+    def _reads_feeds(self, g: commit.Group) -> bool:
+        """A loop for each long one costs less than copies of them side by side."""
+        return super()._reads_feeds(g) if compilable(g) is None else min(g.sizes) >= commit.APART
 
     def _recorder(self) -> Recorder:
         return NativeRecorder(self._prepared)
@@ -93,12 +100,13 @@ class NativeProgram(Program):
             if not compiled_:
                 found += super()._commit(list(some), array)
                 continue
-            groups = [NativeGroup(p, self.groups[p], array) for p in some]
+            feeds: dict[Value, Value] = {}
+            groups = [NativeGroup(p, self.groups[p], array, feeds) for p in some]
             work = sum(group.work for group in groups)
             entries = [entry for group in groups for entry in group.entries]
             self.kernels.update(compiled(text for text, _ in entries))
-            held = bound([], entries, work, self.kernels, array)
-            groups[-1].calls.append((held.segment,))
+            held = bound(list(feeds.values()), entries, work, self.kernels, array)
+            groups[-1].calls.append((held.segment, *(Fed(feed, None) for feed in feeds)))
             self.held.append(held)
             found += groups
         return found

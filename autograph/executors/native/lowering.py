@@ -78,7 +78,7 @@ def lowered(step: Step) -> Lowered:
             return Host("floats become unsigned integers of 64 bits")
         return Elementwise("cast", [x], [_type(x)], _type(step.result))
     if step.function is select:
-        return Elementwise("where", list(step.reads), [_type(v) for v in step.reads], _type(step.result))
+        return choice(step.reads, step.result)
     if isinstance(step.function, np.ufunc):
         reads = [a for a in step.arguments if isinstance(a, Value)]
         known = len(reads) == len(step.arguments) and step.name == step.function.__name__
@@ -106,6 +106,11 @@ def _type(value: Value) -> str:
     found = type_of(value.dtype)
     assert found is not None  # half precision was sent away
     return found
+
+
+def choice(reads: list[Value], result: Value) -> Elementwise:
+    """A `where` of these values."""
+    return Elementwise("where", list(reads), [_type(v) for v in reads], _type(result))
 
 
 def of_ufunc(function: np.ufunc, reads: list[Value], result: Value) -> Elementwise | Host:

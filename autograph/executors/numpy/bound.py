@@ -61,8 +61,8 @@ class BoundGroup:
         cut = {n for n in range(len(g.columns)) if g.is_cut(n)}
         ends = [0, *accumulate(g.sizes)] if g.flat else [0, g.length]
         alone = [bool(fed) and size >= APART for size in g.sizes]
-        for first, last in _runs(list(columns.values()), alone) if g.flat else [(0, 1)]:
-            arrays = {n: _joined(column[first:last]) if g.flat else column[0] for n, column in columns.items()}
+        for first, last in runs(list(columns.values()), alone) if g.flat else [(0, 1)]:
+            arrays = {n: side_by_side(column[first:last]) if g.flat else column[0] for n, column in columns.items()}
             for start in range(ends[first], ends[last], max(p.block, 1)):
                 stop = min(start + p.block, ends[last])
                 block = slice(start - ends[first], stop - ends[first])
@@ -149,7 +149,7 @@ def with_feeds(calls: list[Call], holes: list[Hole], *feeds: Any) -> list[Call]:
     return filled
 
 
-def _runs(columns: Sequence[list[Any]], apart: Sequence[bool]) -> list[tuple[int, int]]:
+def runs(columns: Sequence[list[Any]], apart: Sequence[bool]) -> list[tuple[int, int]]:
     """Half-open ranges of members that lie side by side in every column; those that are `apart` are alone."""
     ends = [0]
     addresses = [[a.__array_interface__["data"][0] for a in column] for column in columns]
@@ -163,7 +163,7 @@ def _runs(columns: Sequence[list[Any]], apart: Sequence[bool]) -> list[tuple[int
     return list(pairwise(ends))
 
 
-def _joined(arrays: list[Any]) -> Any:
+def side_by_side(arrays: list[Any]) -> Any:
     """Adjacent arrays as one flat view."""
     if len(arrays) == 1:
         return arrays[0].reshape(-1)

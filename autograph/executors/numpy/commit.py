@@ -63,7 +63,7 @@ class Group:
     temporaries: set[int] = field(default_factory=set)
     read: set[Variable] = field(default_factory=set)  # registers whose old values some member reads
     written: set[Variable] = field(default_factory=set)  # registers that some member writes
-    reads_feeds: bool = True  # where they lie, if that is worth it
+    reads_feeds: bool = True  # where they lie
 
     @property
     def writes(self) -> list[Write]:
@@ -101,10 +101,8 @@ class Group:
         return self.flat or (self.by_rows and len(shape) == len(self.shape) and shape[0] == self.shape[0])
 
     def fed(self) -> list[int]:
-        """The columns of feeds that are read where they lie: in a group of more than a block, and in a long member alone."""
-        size = sum(self.sizes)
-        worth = self.reads_feeds and (size > BLOCK or (len(self.members) == 1 and size >= APART))
-        if not worth or not (self.flat or self.by_rows):
+        """The columns of feeds that are read where they lie."""
+        if not self.reads_feeds or not (self.flat or self.by_rows):
             return []
         return [
             n for n, column in enumerate(self.columns)

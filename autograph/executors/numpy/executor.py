@@ -55,7 +55,6 @@ class Program:
     """A prepared tick. `run(feeds)` gives the outputs and commits; the caller holds the registers' lock."""
 
     filename = "<autograph>"
-    reads_feeds = True  # whether the commit may read feeds where they lie
 
     def __init__(self, tick: Tick, arena: Arena, on_nonfinite: str) -> None:
         self.tick = tick
@@ -102,7 +101,7 @@ class Program:
             groups, copies = commit.in_order(groups, recorder, tick.registers[0] if tick.registers else None)  # type: ignore[arg-type]
             early += copies
         for g in groups:
-            g.reads_feeds = self.reads_feeds
+            g.reads_feeds = self._reads_feeds(g)
         early += plan.stage(groups, early, recorder)
         self.plans = [plan.plan_group(g, recorder, shadowed) for g in groups]
         self._write(list(feeds.values()), early, kept, recorder)
@@ -118,6 +117,11 @@ class Program:
         steps = reduce_by_blocks(steps, kept, writes, recorder)
         early, tail = by_bits(*commit.split_tail(plan.late(steps), kept, writes), recorder)
         return early, commit.components(tail, writes)
+
+    def _reads_feeds(self, g: commit.Group) -> bool:
+        """Whether the group reads feeds where they lie: one of more than a block, and a long member alone."""
+        size = sum(g.sizes)
+        return size > commit.BLOCK or (len(g.members) == 1 and size >= commit.APART)
 
     def _write(self, feeds: list[Value], early: list[Step], kept: list[Value], recorder: Recorder) -> None:
         """Plan the memory of the early steps and of the commit, and write the text of the tick."""

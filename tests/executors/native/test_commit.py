@@ -1,0 +1,110 @@
+"""The commit as machine code: rules that choose are one loop, and long feeds are read where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite", reason="the native executor is built on llvmlite")
+pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
+
+import autograph as ag
+import optimizers
+from autograph.executors.numpy.record import select
+
+SHAPES = [(3, 7), (5,), (40, 3), (2, 2)]
+
+
+def trained(rule: Callable[[], Any], executor: str, shapes: list[tuple[int, ...]], ticks: int = 5) -> tuple[Any, list[np.ndarray]]:
+    """A function that is fed gradients, and its registers after some ticks."""
+    rng = np.random.default_rng(3)
+    registers = [ag.variable(rng.normal(size=shape), name=f"w{k}") for k, shape in enumerate(shapes)]
+    feeds = [ag.placeholder(shape) for shape in shapes]
+    step = ag.function(feeds, None, rule().get_updates(feeds, registers), executor=executor)
+    for _ in range(ticks):
+        step(*(rng.normal(size=shape).astype("float32") for shape in shapes))
+    return step, [register.get_value() for register in step.registers]
+
+
+@pytest.mark.parametrize("name", ["Rprop", "LAMB", "Adam", "RMSprop", "Lion", "Adamax", "AMSGrad"])
+def test_a_rule_that_chooses_is_one_loop_and_follows_numpy(name: str) -> None:
+    rule = (lambda: optimizers.Adam(amsgrad=True)) if name == "AMSGrad" else getattr(optimizers, name)
+    native, got = trained(rule, "native", SHAPES)
+    _, wanted = trained(rule, "numpy", SHAPES)
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-7)
+    program = native._program
+    assert len(program.groups) == len(program.plans)
+    chosen = [step for item in program.items for step in item.steps if step.function is select and step.result.shape]
+    assert not chosen, "choices stay in the commit"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("size", [1, 3, 8, 21])
+def test_choices_in_the_commit_give_numpys_bits_wherever_their_results_go(dtype: str, size: int) -> None:
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(4, size)).astype(dtype)
+    after = []
+    for executor in ("native", "numpy"):
+        a, b, c = (ag.variable(row, dtype=dtype) for row in data[:3])
+        g = ag.placeholder((size,), dtype=dtype)
+        updates = [
+            (a, ag.where(g > 0, a + b, a * b)), (b, ag.where(a > b, b, a)), (c, ag.where(c < g, c, ag.where(g > 1, g, c - g))),
+        ]  # fmt: skip
+        step = ag.function([g], None, updates, executor=executor)
+        for _ in range(3):
+            step(data[3])
+        after.append([register.get_value() for register in (a, b, c)])
+    for got, wanted in zip(*after, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def fed(executor: str, shapes: list[tuple[int, ...]], feeds: list[list[np.ndarray]]) -> tuple[Any, list[np.ndarray]]:
+    registers = [ag.variable(np.full(shape, 0.5), name=f"w{k}") for k, shape in enumerate(shapes)]
+    given = [ag.placeholder(shape) for shape in shapes]
+    step = ag.function(given, None, [(w, w * 0.5 + g) for w, g in zip(registers, given, strict=True)], executor=executor)
+    for some in feeds:
+        step(*some)
+    return step, [w.get_value() for w in registers]
+
+
+def test_long_feeds_are_read_where_they_lie() -> None:
+    rng = np.random.default_rng(1)
+    shapes = [(100, 101), (9001,), (90, 100)]
+    feeds = [[rng.normal(size=shape).astype("float32") for shape in shapes] for _ in range(4)]
+    step, got = fed("native", shapes, feeds)
+    _, wanted = fed("numpy", shapes, feeds)
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not step._program.items and step._program.nbytes < 4 * 9000, "nothing is copied"
+
+
+def test_feeds_that_lie_in_any_way_are_fed_to_the_commit() -> None:
+    rng = np.random.default_rng(2)
+    shapes = [(100, 101), (9001,)]
+
+    def odd(shape: tuple[int, ...], kind: int) -> np.ndarray:
+        plain = rng.normal(size=shape).astype("float32")
+        if kind == 0:
+            return np.asfortranarray(plain)
+        if kind == 1:
+            return np.repeat(plain, 2, axis=-1)[..., ::2]
+        raw = np.empty(plain.nbytes + 1, np.uint8)[1:].view("float32")  # not aligned
+        raw[:] = plain.reshape(-1)
+        return raw.reshape(shape)
+
+    feeds = [[odd(shape, kind) for shape in shapes] for kind in (0, 1, 2, 0)]
+    for a, b in zip(fed("native", shapes, feeds)[1], fed("numpy", shapes, feeds)[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_feed_may_be_gone_once_its_tick_is_over() -> None:
+    x = ag.placeholder((20_000,))
+    w = ag.variable(np.zeros(20_000), dtype="float32")
+    step = ag.function([x], None, [(w, w + x)], executor="native")
+    for k in range(50):
+        step(np.full(20_000, float(k), "float32"))
+    np.testing.assert_array_equal(w.get_value(), np.full(20_000, 49.0 * 50 / 2, "float32"))
