@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 
 from autograph.executors.native.compiler import lanes
+from autograph.executors.native.functions import FUNCTIONS
 from autograph.executors.native.items import FUNCTION, Item, Loop, Multiply, OnHost, Single, Views, located, product, root_of
 from autograph.executors.native.lowering import Elementwise, Host, Lowered, Product, Reduce, lowered
-from autograph.executors.native.mathlib import FUNCTIONS
 from autograph.executors.native.special import SPECIAL
 from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Step, Value

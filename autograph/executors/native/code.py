@@ -57,11 +57,12 @@ class Code:
 
     def emitter(self, lanes: int) -> Emitter:
         """An emitter for the current block; `take` puts what it has written into it."""
-        return Emitter(lanes, self.name)
+        return Emitter(lanes, self.name, self.block)
 
     def take(self, e: Emitter) -> None:
         self.lines += [f"  {line}" for line in e.lines]
         self.declared.update(e.declared)
+        self.block = e.block
         e.lines.clear()
 
     def labels(self, *names: str) -> tuple[str, ...]:

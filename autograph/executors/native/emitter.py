@@ -46,10 +46,14 @@ def literal(value: Any, type: str) -> str:
 
 
 class Emitter:
-    """Instructions of one block that works on `lanes` elements at once. A pure one that was emitted before is used again."""
+    """Instructions that work on `lanes` elements at once. A pure one that was emitted before is used again.
 
-    def __init__(self, lanes: int, names: Callable[[], str]) -> None:
+    block  the label of the block that the next one goes to
+    """
+
+    def __init__(self, lanes: int, names: Callable[[], str], block: str = "entry") -> None:
         self.lanes = lanes
+        self.block = block
         self.lines: list[str] = []
         self.declared: dict[str, None] = {}
         self._names = names
@@ -106,6 +110,44 @@ class Emitter:
         """a where the condition holds, else b."""
         kind = self.llvm_type(a.type)
         return self.emit(f"select {self.llvm_type('b1')} {condition.name}, {kind} {a.name}, {kind} {b.name}", a.type)
+
+    def by_lane(self, function: str, x: Number) -> Number:
+        """The C library's function of a float, called for one lane after the other."""
+        one, kind = stored(x.type), self.llvm_type(x.type)
+        self.declared[f"declare {one} @{function}({one})"] = None
+        result = x.name
+        for k in range(self.lanes):
+            part = result if self.lanes == 1 else self._line(f"extractelement {kind} {x.name}, i64 {k}")
+            part = self._line(f"call {one} @{function}({one} {part})")
+            result = part if self.lanes == 1 else self._line(f"insertelement {kind} {result}, {one} {part}, i64 {k}")
+        return Number(result, x.type)
+
+    def unless(self, rare: Number, y: Number, other: Callable[[], Number]) -> Number:
+        """y, but the other one, which is made by a branch of its own, in lanes where a rare condition holds."""
+        rarely, after = (self._names() for _ in range(2))
+        some = rare.name
+        if self.lanes > 1:
+            self.declared[f"declare i1 @llvm.vector.reduce.or.v{self.lanes}i1(<{self.lanes} x i1>)"] = None
+            some = self._line(f"call i1 @llvm.vector.reduce.or.v{self.lanes}i1(<{self.lanes} x i1> {rare.name})")
+        self.lines.append(f"br i1 {some}, label {rarely}, label {after}")
+        before, known = self.block, dict(self._known)
+        self._start(rarely)
+        chosen = self.select(rare, other(), y)
+        self.lines.append(f"br label {after}")
+        last, self._known = self.block, known
+        self._start(after)
+        kind = self.llvm_type(y.type)
+        return Number(self._line(f"phi {kind} [{y.name}, %{before}], [{chosen.name}, %{last}]"), y.type)
+
+    def _line(self, text: str) -> str:
+        """An instruction that is not used again; the name of its result."""
+        name = self._names()
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    def _start(self, label: str) -> None:
+        self.block = label[1:]
+        self.lines.append(f"{self.block}:")
 
     # arithmetic -------------------------------------------------------------------------------------------------------
 

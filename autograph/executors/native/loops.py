@@ -17,7 +17,7 @@ from autograph.executors.native.accumulators import ACCUMULATORS
 from autograph.executors.native.code import At, Code, load, splat, store
 from autograph.executors.native.compiler import PLAINLY, lanes
 from autograph.executors.native.emitter import Emitter, Number
-from autograph.executors.native.mathlib import FUNCTIONS
+from autograph.executors.native.functions import FUNCTIONS
 from autograph.executors.native.special import SPECIAL
 
 STRIPS = 4  # vectors beside each other that a reduction over rows adds up at a time

@@ -11,7 +11,8 @@ import numpy as np
 from autograph.arrays import indexing, numpy_namespace
 from autograph.executors.native.accumulators import ACCUMULATORS
 from autograph.executors.native.emitter import Emitter, type_of
-from autograph.executors.native.mathlib import FUNCTIONS, exact_products
+from autograph.executors.native.functions import FUNCTIONS
+from autograph.executors.native.mathlib import exact_products
 from autograph.executors.native.matrices import MATRICES
 from autograph.executors.native.ordering import ORDERING
 from autograph.executors.native.placing import PLACING

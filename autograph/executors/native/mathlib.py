@@ -81,7 +81,7 @@ def _clamped(e: Emitter, x: Number, low: float, high: float) -> Number:
     return x
 
 
-def _integer(e: Emitter, x: Number, factor: float) -> tuple[Number, Number]:
+def integer(e: Emitter, x: Number, factor: float) -> tuple[Number, Number]:
     """The integer next to x·factor as a float and as an integer: by a sum whose last bit counts ones."""
     f = _FORMATS[x.type]
     magic = e.constant(1.5 * 2.0**f.fraction, x.type)
@@ -91,7 +91,7 @@ def _integer(e: Emitter, x: Number, factor: float) -> tuple[Number, Number]:
 
 def _reduced(e: Emitter, x: Number) -> tuple[Number, Number]:
     """k and r of x = k·ln 2 + r, |r| ≤ ½·ln 2."""
-    n, k = _integer(e, x, 1 / math.log(2))
+    n, k = integer(e, x, 1 / math.log(2))
     for part in _FORMATS[x.type].ln2:
         x = fma(e, n, e.constant(-part, x.type), x)
     return k, x
@@ -112,7 +112,7 @@ def exp2(e: Emitter, x: Number) -> Number:
     """2ˣ: the integer next to x is the exponent."""
     f = _FORMATS[x.type]
     x = _clamped(e, x, f.range[0] / math.log(2) - 1, f.range[1] / math.log(2) + 1)
-    n, k = _integer(e, x, 1.0)
+    n, k = integer(e, x, 1.0)
     r = e.multiply(e.subtract(x, n), e.constant(math.log(2), x.type))
     return _scaled(e, e.add(_small_expm1(e, r), e.constant(1, x.type)), k)
 
@@ -291,4 +291,4 @@ def two_sum(e: Emitter, a: Number, b: Number) -> tuple[Number, Number]:
     return total, e.add(e.subtract(a, e.subtract(total, part)), e.subtract(b, part))
 
 
-FUNCTIONS = {f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, power, tanh)}
+ELEMENTARY = {f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, power, tanh)}

@@ -11,22 +11,26 @@ pytest.importorskip("llvmlite", reason="the native executor is built on llvmlite
 pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 from autograph.arrays import numpy_namespace
-from autograph.executors.native import mathlib, special
+from autograph.executors.native import functions, loops, mathlib, special
 from tests.executors.native.running import distance, elementwise
 from tests.function.programs import count
 
-UNARY = sorted(set(mathlib.FUNCTIONS) - {"power"})
+BINARY = {"power", "arctan2", "hypot"}
+UNARY = sorted(set(functions.FUNCTIONS) - BINARY)
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 0.5, 2.0, -2.0, 1e-300, 1e300, 5e-324, -5e-324, 88.72, 709.78, -745.1]
 WIDE = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
 
 
 @pytest.fixture(params=["fused", "plain"])
-def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """On a processor that rounds a·b + c once, and on one that does not."""
+    loops.text.cache_clear()
     if request.param == "plain":
         monkeypatch.setattr(mathlib, "exact_products", lambda: False)
     elif not mathlib.exact_products():
         pytest.skip("this processor has no fused products")
+    yield
+    loops.text.cache_clear()
 
 
 def single() -> np.ndarray:

@@ -1,0 +1,8 @@
+"""All functions that take more than a few instructions, by the names of NumPy's ufuncs."""
+
+from __future__ import annotations
+
+from autograph.executors.native.mathlib import ELEMENTARY
+from autograph.executors.native.trigonometry import TRIGONOMETRY
+
+FUNCTIONS = {**ELEMENTARY, **TRIGONOMETRY}
