@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from autograph.executors.native.hyperbolic import HYPERBOLIC
 from autograph.executors.native.mathlib import ELEMENTARY
+from autograph.executors.native.powers import POWERS
 from autograph.executors.native.trigonometry import TRIGONOMETRY
 
-FUNCTIONS = {**ELEMENTARY, **TRIGONOMETRY}
+FUNCTIONS = {**ELEMENTARY, **POWERS, **TRIGONOMETRY, **HYPERBOLIC}

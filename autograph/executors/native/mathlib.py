@@ -26,7 +26,7 @@ class _Format(NamedTuple):
     smallest: float  # the smallest normal number
 
 
-_FORMATS = {
+FORMATS = {
     "f4": _Format(
         23, 127, (6.93138122558593750e-01, 9.05800061445916e-06), (-104.0, 89.0), 7,
         (0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841), 2.0**-126,
@@ -61,19 +61,26 @@ def polynomial(e: Emitter, x: Number, coefficients: Sequence[float]) -> Number:
     return result
 
 
-def _power_of_two(e: Emitter, k: Number) -> Number:
+def two_sum(e: Emitter, a: Number, b: Number) -> tuple[Number, Number]:
+    """a + b, and what its rounding loses (Knuth 1969)."""
+    total = e.add(a, b)
+    part = e.subtract(total, a)
+    return total, e.add(e.subtract(a, e.subtract(total, part)), e.subtract(b, part))
+
+
+def power_of_two(e: Emitter, k: Number) -> Number:
     """2ᵏ, for an exponent of a normal number."""
-    f = _FORMATS[f"f{k.type[1]}"]
+    f = FORMATS[f"f{k.type[1]}"]
     return e.float_of_bits(e.shift("shl", e.add(k, e.constant(f.bias, k.type)), f.fraction))
 
 
-def _scaled(e: Emitter, x: Number, k: Number) -> Number:
+def scaled(e: Emitter, x: Number, k: Number) -> Number:
     """x·2ᵏ in two steps, so that one rounding alone happens where the result is subnormal, or overflows."""
     half = e.shift("ashr", k, 1)
-    return e.multiply(e.multiply(x, _power_of_two(e, half)), _power_of_two(e, e.subtract(k, half)))
+    return e.multiply(e.multiply(x, power_of_two(e, half)), power_of_two(e, e.subtract(k, half)))
 
 
-def _clamped(e: Emitter, x: Number, low: float, high: float) -> Number:
+def clamped(e: Emitter, x: Number, low: float, high: float) -> Number:
     """x within the range; a NaN stays."""
     for bound, beyond in ((low, e.less), (high, e.greater)):
         limit = e.constant(bound, x.type)
@@ -83,48 +90,48 @@ def _clamped(e: Emitter, x: Number, low: float, high: float) -> Number:
 
 def integer(e: Emitter, x: Number, factor: float) -> tuple[Number, Number]:
     """The integer next to x·factor as a float and as an integer: by a sum whose last bit counts ones."""
-    f = _FORMATS[x.type]
+    f = FORMATS[x.type]
     magic = e.constant(1.5 * 2.0**f.fraction, x.type)
     shifted = fma(e, x, e.constant(factor, x.type), magic)
     return e.subtract(shifted, magic), e.subtract(e.bits(shifted), e.bits(magic))
 
 
-def _reduced(e: Emitter, x: Number) -> tuple[Number, Number]:
+def reduced(e: Emitter, x: Number) -> tuple[Number, Number]:
     """k and r of x = k·ln 2 + r, |r| ≤ ½·ln 2."""
     n, k = integer(e, x, 1 / math.log(2))
-    for part in _FORMATS[x.type].ln2:
+    for part in FORMATS[x.type].ln2:
         x = fma(e, n, e.constant(-part, x.type), x)
     return k, x
 
 
-def _small_expm1(e: Emitter, r: Number) -> Number:
+def small_expm1(e: Emitter, r: Number) -> Number:
     """eʳ - 1 for |r| ≤ ½·ln 2, by Taylor's series."""
-    series = [1 / math.factorial(k) for k in range(2, _FORMATS[r.type].terms + 1)]
+    series = [1 / math.factorial(k) for k in range(2, FORMATS[r.type].terms + 1)]
     return fma(e, e.multiply(r, r), polynomial(e, r, series), r)
 
 
 def exp(e: Emitter, x: Number) -> Number:
-    k, r = _reduced(e, _clamped(e, x, *_FORMATS[x.type].range))
-    return _scaled(e, e.add(_small_expm1(e, r), e.constant(1, x.type)), k)
+    k, r = reduced(e, clamped(e, x, *FORMATS[x.type].range))
+    return scaled(e, e.add(small_expm1(e, r), e.constant(1, x.type)), k)
 
 
 def exp2(e: Emitter, x: Number) -> Number:
     """2ˣ: the integer next to x is the exponent."""
-    f = _FORMATS[x.type]
-    x = _clamped(e, x, f.range[0] / math.log(2) - 1, f.range[1] / math.log(2) + 1)
+    f = FORMATS[x.type]
+    x = clamped(e, x, f.range[0] / math.log(2) - 1, f.range[1] / math.log(2) + 1)
     n, k = integer(e, x, 1.0)
     r = e.multiply(e.subtract(x, n), e.constant(math.log(2), x.type))
-    return _scaled(e, e.add(_small_expm1(e, r), e.constant(1, x.type)), k)
+    return scaled(e, e.add(small_expm1(e, r), e.constant(1, x.type)), k)
 
 
 def expm1(e: Emitter, x: Number) -> Number:
     """2ᵏ·((eʳ - 1) + (1 - 2⁻ᵏ)): exact near 0, and the sign of x, also of its zero."""
-    f = _FORMATS[x.type]
-    k, r = _reduced(e, _clamped(e, x, -(f.fraction + 3) * math.log(2), f.range[1]))
+    f = FORMATS[x.type]
+    k, r = reduced(e, clamped(e, x, -(f.fraction + 3) * math.log(2), f.range[1]))
     back = e.negative(k)
     lowest = e.constant(-f.bias, k.type)
-    rest = e.subtract(e.constant(1, x.type), _power_of_two(e, e.maximum(back, lowest)))
-    return e.copysign(_scaled(e, e.add(_small_expm1(e, r), rest), k), x)
+    rest = e.subtract(e.constant(1, x.type), power_of_two(e, e.maximum(back, lowest)))
+    return e.copysign(scaled(e, e.add(small_expm1(e, r), rest), k), x)
 
 
 class _Logarithm(NamedTuple):
@@ -136,9 +143,9 @@ class _Logarithm(NamedTuple):
     rest: Number
 
 
-def _split(e: Emitter, x: Number) -> tuple[Number, Number]:
+def split(e: Emitter, x: Number) -> tuple[Number, Number]:
     """k and m of a positive x = m·2ᵏ, √½ ≤ m < √2."""
-    f = _FORMATS[x.type]
+    f = FORMATS[x.type]
     bits = e.bits(x)
     k = e.shift("ashr", e.subtract(bits, e.bits(e.constant(math.sqrt(0.5), x.type))), f.fraction)
     return k, e.float_of_bits(e.subtract(bits, e.shift("shl", k, f.fraction)))
@@ -147,17 +154,22 @@ def _split(e: Emitter, x: Number) -> tuple[Number, Number]:
 def _series(e: Emitter, k: Number, f: Number) -> _Logarithm:
     s = e.divide(f, e.add(e.constant(2, f.type), f))
     z = e.multiply(s, s)
-    r = e.multiply(z, polynomial(e, z, _FORMATS[f.type].log))
+    r = e.multiply(z, polynomial(e, z, FORMATS[f.type].log))
     half = e.multiply(e.multiply(e.constant(0.5, f.type), f), f)
     return _Logarithm(e.cast(k, f.type), f, half, e.multiply(s, e.add(half, r)))
 
 
-def _logarithm(e: Emitter, x: Number) -> _Logarithm:
-    f = _FORMATS[x.type]
+def parted(e: Emitter, x: Number) -> tuple[Number, Number]:
+    """As `split`, of subnormal numbers too."""
+    f = FORMATS[x.type]
     tiny = e.less(x, e.constant(f.smallest, x.type))
     up = f.fraction + 2
-    k, m = _split(e, e.select(tiny, e.multiply(x, e.constant(2.0**up, x.type)), x))
-    k = e.subtract(k, e.select(tiny, e.constant(up, k.type), e.constant(0, k.type)))
+    k, m = split(e, e.select(tiny, e.multiply(x, e.constant(2.0**up, x.type)), x))
+    return e.subtract(k, e.select(tiny, e.constant(up, k.type), e.constant(0, k.type))), m
+
+
+def logarithm(e: Emitter, x: Number) -> _Logarithm:
+    k, m = parted(e, x)
     return _series(e, k, e.subtract(m, e.constant(1, x.type)))
 
 
@@ -166,7 +178,7 @@ def _log_m(e: Emitter, parts: _Logarithm) -> Number:
     return e.add(e.subtract(parts.rest, parts.half), parts.f)
 
 
-def _with_poles(e: Emitter, y: Number, x: Number, zero: float) -> Number:
+def with_poles(e: Emitter, y: Number, x: Number, zero: float) -> Number:
     """y, but -∞ where x is `zero`, NaN below, and x itself where that is ∞ or NaN."""
     pole = e.constant(zero, x.type)
     y = e.select(e.less(x, e.constant(math.inf, x.type)), y, x)
@@ -175,120 +187,44 @@ def _with_poles(e: Emitter, y: Number, x: Number, zero: float) -> Number:
 
 
 def log(e: Emitter, x: Number) -> Number:
-    parts = _logarithm(e, x)
-    return _with_poles(e, _joined(e, parts, parts.rest), x, 0.0)
+    parts = logarithm(e, x)
+    return with_poles(e, _joined(e, parts, parts.rest), x, 0.0)
 
 
 def _joined(e: Emitter, parts: _Logarithm, rest: Number) -> Number:
     """k·ln 2 + log m, smallest parts first."""
-    high, low = (e.constant(part, rest.type) for part in _FORMATS[rest.type].ln2)
+    high, low = (e.constant(part, rest.type) for part in FORMATS[rest.type].ln2)
     y = e.add(e.subtract(fma(e, parts.k, low, rest), parts.half), parts.f)
     return fma(e, parts.k, high, y)
 
 
 def log2(e: Emitter, x: Number) -> Number:
     """k + log m / ln 2: exact for powers of two."""
-    parts = _logarithm(e, x)
-    return _with_poles(e, fma(e, _log_m(e, parts), e.constant(1 / math.log(2), x.type), parts.k), x, 0.0)
+    parts = logarithm(e, x)
+    return with_poles(e, fma(e, _log_m(e, parts), e.constant(1 / math.log(2), x.type), parts.k), x, 0.0)
 
 
 def log10(e: Emitter, x: Number) -> Number:
     """(k·ln 2 + log m) / ln 10, with log₁₀ 2 in two parts."""
-    parts = _logarithm(e, x)
+    parts = logarithm(e, x)
     high = math.floor(math.log10(2) * 2**12) / 2**12
     y = e.multiply(_log_m(e, parts), e.constant(1 / math.log(10), x.type))
     y = fma(e, parts.k, e.constant(math.log10(2) - high, x.type), y)
-    return _with_poles(e, fma(e, parts.k, e.constant(high, x.type), y), x, 0.0)
+    return with_poles(e, fma(e, parts.k, e.constant(high, x.type), y), x, 0.0)
 
 
 def log1p(e: Emitter, x: Number) -> Number:
     """As log of u = 1 + x, with what u lost by rounding, divided by u, added. Near 0, f is x itself."""
     one = e.constant(1, x.type)
     u = e.add(one, x)
-    k, m = _split(e, u)
+    k, m = split(e, u)
     near = e.equal(k, e.constant(0, k.type))
     large = e.greater(k, e.constant(1, k.type))
     lost = e.select(large, e.subtract(one, e.subtract(u, x)), e.subtract(x, e.subtract(u, one)))
     parts = _series(e, k, e.select(near, x, e.subtract(m, one)))
     lost = e.select(near, e.constant(0, x.type), e.divide(lost, u))
     y = e.copysign(_joined(e, parts, e.add(parts.rest, lost)), x)
-    return _with_poles(e, y, x, -1.0)
+    return with_poles(e, y, x, -1.0)
 
 
-def tanh(e: Emitter, x: Number) -> Number:
-    """-t/(t + 2) of t = e⁻²ˣ - 1 and |x|, with the sign of x; beyond the last bit of 1 it is 1."""
-    double = e.multiply(e.absolute(x), e.constant(-2, x.type))
-    lowest = e.constant(-(_FORMATS[x.type].fraction + 3) * math.log(2), x.type)
-    k, r = _reduced(e, e.select(e.less(double, lowest), lowest, double))
-    scale = _power_of_two(e, k)
-    t = fma(e, scale, _small_expm1(e, r), e.subtract(scale, e.constant(1, x.type)))
-    return e.copysign(e.divide(t, e.add(t, e.constant(2, x.type))), x)
-
-
-# powers --------------------------------------------------------------------------------------------------------------
-
-
-def power(e: Emitter, x: Number, p: Number) -> Number:
-    """xᵖ by exp(p·log |x|), the logarithm with bits to spare; a negative base goes with integers alone."""
-    one = e.constant(1, x.type)
-    y = _single_power(e, x, p) if x.type == "f4" else _double_power(e, x, p)
-    whole = e.equal(e.rint(p), p)
-    half = e.multiply(p, e.constant(0.5, p.type))
-    odd = e.logical_and(whole, e.not_equal(e.rint(half), half))
-    y = e.select(e.logical_and(e.signbit(x), odd), e.negative(y), y)
-    no_value = e.logical_and(e.less(x, e.constant(0, x.type)), e.logical_not(whole))
-    y = e.select(e.logical_and(no_value, e.isfinite(x)), e.constant(math.nan, x.type), y)
-    y = e.select(e.logical_and(e.equal(e.absolute(x), one), e.isinf(p)), one, y)
-    return e.select(e.logical_or(e.equal(p, e.constant(0, p.type)), e.equal(x, one)), one, y)
-
-
-def _single_power(e: Emitter, x: Number, p: Number) -> Number:
-    """|x|ᵖ, in double precision."""
-    return e.cast(exp(e, e.multiply(e.cast(p, "f8"), log(e, e.absolute(e.cast(x, "f8"))))), "f4")
-
-
-def _double_power(e: Emitter, x: Number, p: Number) -> Number:
-    """|x|ᵖ, with the logarithm and its product with p in two parts each."""
-    x = e.absolute(x)
-    high, low = _precise_log(e, x)
-    high = _with_poles(e, high, x, 0.0)
-    product = e.multiply(p, high)
-    rest = fma(e, p, low, fma(e, p, high, e.negative(product)))
-    inside = e.less(e.absolute(product), e.constant(1000, "f8"))
-    k, r = _reduced(e, _clamped(e, product, *_FORMATS["f8"].range))
-    r = e.add(r, e.select(inside, rest, e.constant(0, "f8")))
-    return _scaled(e, e.add(_small_expm1(e, r), e.constant(1, "f8")), k)
-
-
-def _precise_log(e: Emitter, x: Number) -> tuple[Number, Number]:
-    """log of a positive double in two parts, 2⁻⁶⁵ near: 2s + ⅔s³ in both, the rest of the series in one."""
-    parts = _logarithm(e, x)
-    two = e.constant(2, "f8")
-    whole = e.add(two, parts.f)
-    lost = e.subtract(parts.f, e.subtract(whole, two))
-    s = e.divide(parts.f, whole)
-    s_low = e.divide(fma(e, e.negative(s), lost, fma(e, e.negative(s), whole, parts.f)), whole)
-    z = e.multiply(s, s)
-    z_low = fma(e, e.multiply(two, s), s_low, fma(e, s, s, e.negative(z)))
-    cube = e.multiply(z, s)
-    cube_low = e.add(fma(e, z, s, e.negative(cube)), e.add(e.multiply(z, s_low), e.multiply(z_low, s)))
-    third = e.constant(2 / 3, "f8")
-    term = e.multiply(cube, third)
-    term_low = fma(e, cube, e.constant(2 / 3 * 2.0**-54, "f8"), fma(e, cube, third, e.negative(term)))
-    term_low = fma(e, cube_low, third, term_low)
-    series = e.multiply(e.multiply(cube, z), polynomial(e, z, [2 / n for n in range(5, 29, 2)]))
-    ln2 = [e.multiply(parts.k, e.constant(part, "f8")) for part in _FORMATS["f8"].ln2]
-    low = e.add(series, e.add(term_low, fma(e, two, s_low, ln2[1])))
-    high, error = two_sum(e, ln2[0], e.multiply(two, s))
-    high, more = two_sum(e, high, term)
-    return two_sum(e, high, e.add(e.add(error, more), low))
-
-
-def two_sum(e: Emitter, a: Number, b: Number) -> tuple[Number, Number]:
-    """a + b, and what its rounding loses (Knuth 1969)."""
-    total = e.add(a, b)
-    part = e.subtract(total, a)
-    return total, e.add(e.subtract(a, e.subtract(total, part)), e.subtract(b, part))
-
-
-ELEMENTARY = {f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, power, tanh)}
+ELEMENTARY = {f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p)}

@@ -115,6 +115,46 @@ def test_powers_are_within_4_ulp_and_their_special_values_those_of_numpy(dtype: 
     assert (np.signbit(got) == np.signbit(exact))[~np.isnan(exact)].all()
 
 
+def _points(dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Every pair of special numbers, any two numbers, and two of like size."""
+    x = (single() if dtype == "float32" else double()).astype(dtype)
+    rng = np.random.default_rng(7)
+    a, b = (v.ravel() for v in np.meshgrid(np.array(SPECIAL), np.array(SPECIAL)))
+    with np.errstate(all="ignore"):
+        second = [rng.permutation(x), x * np.exp(rng.normal(size=x.size)) * rng.choice([-1, 1], x.size), b]
+        return np.concatenate([x, x, a]).astype(dtype), np.concatenate(second).astype(dtype)
+
+
+@pytest.mark.usefixtures("products")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["arctan2", "hypot"])
+def test_functions_of_points_are_within_4_ulp(name: str, dtype: str) -> None:
+    if dtype == "float64" and not WIDE:
+        pytest.skip("NumPy has no wider float here to compare with")
+    x, y = _points(dtype)
+    with np.errstate(all="ignore"):
+        exact = getattr(np, name)(*(a.astype(np.float64 if dtype == "float32" else np.longdouble) for a in (x, y)))
+    got = elementwise(name, x, y)
+    apart = distance(got, exact)
+    worst = apart.argmax()
+    assert apart[worst] <= 4, f"{name}({x[worst]!r}, {y[worst]!r})"
+    assert (np.signbit(got) == np.signbit(exact))[~np.isnan(exact)].all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+def test_sines_of_huge_and_of_nearly_round_angles_lose_nothing(name: str, dtype: str) -> None:
+    """Also where a few of several lanes are huge, and next to multiples of π/2, where all of the argument cancels."""
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(8)
+    turns = np.concatenate([np.arange(1, 2000), rng.integers(1, 2**40, 2000), 10.0 ** rng.uniform(0, 30, 500)])
+    x = (turns * (np.pi / 2)).astype(dtype)
+    rng.shuffle(x)
+    with mpmath.workprec(400):
+        exact = np.array([float(getattr(mpmath, name)(mpmath.mpf(float(v)))) for v in x])
+    assert (np.abs(elementwise(name, x) - exact) <= 4 * np.spacing(np.abs(exact).astype(dtype))).all()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", sorted(special.SPECIAL))
 def test_the_error_function_and_its_kin_are_as_near_as_those_of_numpy(name: str, dtype: str) -> None:
