@@ -163,6 +163,14 @@ class Emitter:
     def divide(self, a: Number, b: Number) -> Number:
         return self._two("fdiv", a, b)
 
+    def frem(self, a: Number, b: Number) -> Number:
+        """The C library's fmod."""
+        return self._two("frem", a, b)
+
+    def whole_quotient(self, a: Number, b: Number) -> Number:
+        """a / b of integers, cut towards zero; nothing divides by 0, nor the least number by -1."""
+        return self._two("udiv" if a.type[0] == "u" else "sdiv", a, b)
+
     def negative(self, x: Number) -> Number:
         if x.type[0] == "f":
             return self.emit(f"fneg {self.llvm_type(x.type)} {x.name}", x.type)

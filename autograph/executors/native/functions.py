@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from autograph.executors.native.division import DIVISION
 from autograph.executors.native.hyperbolic import HYPERBOLIC
 from autograph.executors.native.mathlib import ELEMENTARY
 from autograph.executors.native.powers import POWERS
 from autograph.executors.native.trigonometry import TRIGONOMETRY
 
-FUNCTIONS = {**ELEMENTARY, **POWERS, **TRIGONOMETRY, **HYPERBOLIC}
+FUNCTIONS = {**ELEMENTARY, **POWERS, **DIVISION, **TRIGONOMETRY, **HYPERBOLIC}

@@ -84,6 +84,8 @@ def lowered(step: Step) -> Lowered:
         reads = [a for a in step.arguments if isinstance(a, Value)]
         known = len(reads) == len(step.arguments) and step.name == step.function.__name__
         return of_ufunc(step.function, reads, step.result) if known else Host(_unknown(step))
+    if step.function in (numpy_namespace.floor_divide, numpy_namespace.remainder):
+        return _division(step)
     if step.name in SPECIAL and step.function is into(step.name):
         return Elementwise(step.name, list(step.reads), [_type(step.result)], _type(step.result))
     if step.function in WRITTEN:
@@ -126,6 +128,16 @@ def of_ufunc(function: np.ufunc, reads: list[Value], result: Value) -> Elementwi
     if not known or not typed or function.nout != 1:
         return Host(f"no kernel for {name!r} of {', '.join(str(d) for d in asked[: len(reads)])}")
     return Elementwise(name, reads, [t for t in types[:-1] if t is not None], _type(result))
+
+
+def _division(step: Step) -> Lowered:
+    """Floats, and integers whose divisors are known, none of them 0."""
+    a, b = step.arguments
+    if not isinstance(a, Value) or not isinstance(b, Value) or not a.dtype is b.dtype is step.result.dtype:
+        return Host(_unknown(step))
+    if b.dtype.kind != "f" and (b.array is None or not b.array.all()):
+        return Host("a divisor of integers may be 0, which is an error")
+    return Elementwise(step.name, [a, b], [_type(a), _type(b)], _type(step.result))
 
 
 def _reduction(step: Step) -> Lowered:

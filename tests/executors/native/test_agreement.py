@@ -12,6 +12,8 @@ pytest.importorskip("llvmlite", reason="the native executor is built on llvmlite
 pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
+from autograph.executors.native import loops, mathlib
+from tests.executors.native.running import elementwise
 from tests.function.programs import count, random_program
 
 EXACT: dict[str, Callable[..., Any]] = {
@@ -87,10 +89,37 @@ def test_integers_wrap_compare_and_convert_as_with_numpy(dtype: str) -> None:
     odd = np.array([info.min, info.min + 1, 0, 1, 2, 3, info.max - 1, info.max], dtype)
     a, b = (np.ascontiguousarray(x).ravel() for x in np.meshgrid(odd, odd))
     for build in (ag.add, ag.subtract, ag.multiply, ag.maximum, ag.minimum, ag.less, ag.greater_equal, ag.equal,
+                  lambda x, y: ag.floor_divide(x, 3) - ag.mod(y, 5), *([] if info.min == 0 else [lambda x, y: x // -1 + y % -3]),
                   lambda x, y: ag.abs(x) + ag.sign(y), lambda x, y: ag.cast(x, "float32") + ag.cast(y, "float32"),
                   lambda x, y: ag.cast(ag.cast(x, "int8"), "int64") + ag.cast(ag.cast(y, "uint16"), "int64")):  # fmt: skip
         got, wanted = both(build, a, b)
         np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["floor_divide", "remainder"])
+def test_whole_quotients_and_remainders_of_floats_have_the_bits_of_numpy(
+    name: str, dtype: str, fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fused and not mathlib.exact_products():
+        pytest.skip("this processor has no fused products")
+    monkeypatch.setattr(mathlib, "exact_products", lambda: fused)
+    rng, n = np.random.default_rng(9), count(5000, 1_000_000)
+    word = np.uint32 if dtype == "float32" else np.uint64
+    a, b = rng.integers(0, np.iinfo(word).max, (2, n), word, endpoint=True).view(dtype)
+    x, y = rng.normal(size=(2, n)).astype(dtype)
+    k = rng.integers(-(10**6), 10**6, n).astype(dtype)
+    with np.errstate(all="ignore"):
+        odd = [v.ravel() for v in np.meshgrid(*[np.array([*ODD, -0.1, 3, 2.0**24, 2.0**53 + 2]).astype(dtype)] * 2)]
+        a = np.concatenate([a, 10 * x, k * y, np.nextafter(k * y, 1, dtype=dtype), odd[0]])
+        b = np.concatenate([b, y, y, y, odd[1]])
+        wanted = getattr(np, name)(a, b)
+    loops.text.cache_clear()
+    got = elementwise(name, a, b)
+    loops.text.cache_clear()
+    np.testing.assert_array_equal(got, wanted)
+    assert (np.signbit(got) == np.signbit(wanted))[~np.isnan(wanted)].all()
 
 
 SHAPES = [
