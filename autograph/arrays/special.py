@@ -20,8 +20,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating[Any]]
 
 _BLOCK = 8192  # elements: a handful of float64 temporaries fit the second-level cache
-_LOG_PI = math.log(math.pi)
-_HALF_LOG_2PI = math.log(2 * math.pi) / 2
+LOG_PI = math.log(math.pi)
+HALF_LOG_2PI = math.log(2 * math.pi) / 2
 _SQRT_HALF = math.sqrt(0.5)
 
 # The tables hold coefficients from the highest power down, for Horner's rule; a pair of them is a rational function.
@@ -49,66 +49,66 @@ ERFCX = (
     0.06809705425466811, 0.01537965210261969, -0.13962111684056228, 1.2329951186255526,
 )
 # quantile/q in 0.425² - q², where q = p - 1/2, |q| ≤ 0.425
-_CENTRE_P = (
+CENTRE_P = (
     2468.9441643885407, 33014.172983070035, 66635.35253699483, 45611.95009423685, 13669.05985713371,
     1966.1728950133559, 132.97557677750285, 3.3871328727963665,
 )
-_CENTRE_Q = (
+CENTRE_Q = (
     5150.707418754098, 28403.527934989055, 38971.52744576767, 21082.491390980576, 5371.535857524628,
     685.4400427186367, 42.26429479999348, 1.0,
 )
 # -quantile(exp(-r²)) in r - 1.6, 1.6 ≤ r ≤ 5
-_NEAR_P = (
+NEAR_P = (
     0.0007764015492098277, 0.022781375676651144, 0.24233225116238305, 1.2727382704757146, 3.6523345468438606,
     5.77357317537551, 4.63167785302957, 1.4234371107496835,
 )
-_NEAR_Q = (
+NEAR_Q = (
     1.0501893991226801e-09, 0.0005489065103278649, 0.015237258238897272, 0.14843582281466575, 0.6909200151676711,
     1.6781188720064018, 2.0541330148191586, 1.0,
 )
 # -quantile(exp(-r²)) in r - 5, 5 ≤ r ≤ 27.4: p down to the smallest subnormal
-_FAR_P = (
+FAR_P = (
     1.9981910023744932e-07, 2.700561086458433e-05, 0.001239310932190174, 0.026485461450474916, 0.2962333431344927,
     1.7837082450997122, 5.462304175660249, 6.657904643501103,
 )
-_FAR_Q = (
+FAR_Q = (
     2.007579539600894e-15, 1.4129252010744383e-07, 1.8389730613998537e-05, 0.0007848647882927617,
     0.014852167095328642, 0.13681102558162572, 0.5996098039257584, 1.0,
 )
 # log Γ(y) / ((y - 1)(y - 2)), 1/2 ≤ y ≤ 3
-_LGAMMA_P = (
+LGAMMA_P = (
     0.008847425184673186, 5.03691779009654, 172.6505888336822, 1644.790123322328, 5906.987710333269,
     8924.520015803553, 5786.086484242164, 1533.2899825819775, 140.87829939472286, 2.827059714525725,
 )
-_LGAMMA_Q = (
+LGAMMA_Q = (
     1.2543761049465412, 70.69815898824248, 1029.2138327055122, 5617.587191661655, 13205.884998623436,
     13981.630296931427, 6544.1379973776975, 1250.2091859431798, 80.12603125176364, 1.0,
 )
 # y·(log Γ(y) - (y - 1/2)·log y + y - log √(2π)) in 1/y², y ≥ 3
-_BINET = (
+BINET = (
     0.26702332067840967, -0.21001386802869593, 0.08202660283370873, -0.02311529979357818, 0.006099711550255105,
     -0.001907192987959413, 0.0008415273933737332, -0.0005952352032865673, 0.0007936507741294842,
     -0.0027777777777257856, 0.08333333333333331,
 )
 # y·ψ(y) / (y - y₀), 1/2 ≤ y ≤ 3, where ψ(y₀) = 0
-_DIGAMMA_P = (
+DIGAMMA_P = (
     3.455225113407335e-07, 0.00027811449069250674, 0.012709670733010856, 0.17300131884264036, 0.9516698072937663,
     2.299755917301326, 2.2960465745161858, 0.6841666718159054,
 )
-_DIGAMMA_Q = (
+DIGAMMA_Q = (
     5.415389522175207e-05, 0.003577600370690461, 0.06496486065433242, 0.4680994327747336, 1.5012526877991033,
     2.0945931435939174, 1.0,
 )
 # y²·(log y - 1/(2y) - ψ(y)) in 1/y², y ≥ 3
-_DIGAMMA_LARGE = (
+DIGAMMA_LARGE = (
     4.2457192945317335, -3.271426462430812, 1.233628683384055, -0.3268704422894555, 0.07781944112303549,
     -0.020911417066388736, 0.00757186522804133, -0.004166616549968383, 0.003968253631177571, -0.008333333332437878,
     0.08333333333333294,
 )
 # fmt: on
-_DIGAMMA_ZERO = (1.4616321449683622, 9.549995429965697e-17)  # y₀, the sum of two float64
+DIGAMMA_ZERO = (1.4616321449683622, 9.549995429965697e-17)  # y₀, the sum of two float64
 
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
+BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
 
 
 def _apply(kernel: Callable[[Array], Array], least: type[np.floating[Any]], x: npt.ArrayLike) -> Any:
@@ -181,10 +181,10 @@ def _normal_tail(x: Array) -> Array:
 
 def _quantile(q: Array, tail: Array) -> Array:
     """The normal quantile of 1/2 + q, given also its nearer tail 1/2 - |q|, each exact where it is small."""
-    y = q * _rational(0.425**2 - q * q, _CENTRE_P, _CENTRE_Q)
+    y = q * _rational(0.425**2 - q * q, CENTRE_P, CENTRE_Q)
     i = np.flatnonzero(~(np.abs(q) <= 0.425))
     r = np.sqrt(-np.log(tail[i]))
-    far = np.where(r < 5, _rational(r - 1.6, _NEAR_P, _NEAR_Q), _rational(r - 5, _FAR_P, _FAR_Q))
+    far = np.where(r < 5, _rational(r - 1.6, NEAR_P, NEAR_Q), _rational(r - 5, FAR_P, FAR_Q))
     y[i] = np.copysign(np.where(np.isinf(r), r, far), q[i])
     return y
 
@@ -264,12 +264,12 @@ def lgamma(x: Array) -> Array:
     a = np.where(x < 0, 1 - x, x)
     log_a = np.log(a)
     y = np.where(a < 0.5, a + 1, a)
-    small = (y - 1) * (y - 2) * _rational(y, _LGAMMA_P, _LGAMMA_Q) - np.where(a < 0.5, log_a, 0)
-    large = (a - 0.5) * (log_a - 1) + (_polynomial(1 / (a * a), _BINET) / a + (_HALF_LOG_2PI - 0.5))
+    small = (y - 1) * (y - 2) * _rational(y, LGAMMA_P, LGAMMA_Q) - np.where(a < 0.5, log_a, 0)
+    large = (a - 0.5) * (log_a - 1) + (_polynomial(1 / (a * a), BINET) / a + (HALF_LOG_2PI - 0.5))
     result: Array = np.where(a < 3, small, large)
     if (i := np.flatnonzero(x < 0)).size:
         sine = np.sin(math.pi * (x[i] - np.rint(x[i])))
-        result[i] = np.where(np.isinf(x[i]), np.inf, _LOG_PI - np.log(np.abs(sine)) - result[i])
+        result[i] = np.where(np.isinf(x[i]), np.inf, LOG_PI - np.log(np.abs(sine)) - result[i])
     return result
 
 
@@ -283,10 +283,10 @@ def digamma(x: Array) -> Array:
     """
     a = np.where(x < 0, 1 - x, x)
     y = np.where(a < 0.5, a + 1, a)
-    small = ((y - _DIGAMMA_ZERO[0]) - _DIGAMMA_ZERO[1]) * _rational(y, _DIGAMMA_P, _DIGAMMA_Q) / y
+    small = ((y - DIGAMMA_ZERO[0]) - DIGAMMA_ZERO[1]) * _rational(y, DIGAMMA_P, DIGAMMA_Q) / y
     small -= np.where(a < 0.5, 1 / a, 0)
     u = 1 / a
-    large = np.log(a) - (0.5 * u + u * u * _polynomial(u * u, _DIGAMMA_LARGE))
+    large = np.log(a) - (0.5 * u + u * u * _polynomial(u * u, DIGAMMA_LARGE))
     result: Array = np.where(a < 3, small, large)
     if (i := np.flatnonzero(x < 0)).size:
         result[i] -= math.pi * _cot_pi(x[i])
@@ -325,7 +325,7 @@ def _polygamma(n: int, x: Array) -> Array:
 def _zeta(s: int, x: Array, scale: float) -> Array:
     """scaleˢ·Σ (x + k)⁻ˢ over k = 0, 1, …, for s ≥ 2 and x ≥ 0, by the Euler–Maclaurin formula from k = s + 6 on."""
     w = x + (s + 6)
-    series = [math.prod(range(s, s + 2 * j - 1)) / math.factorial(2 * j) * b for j, b in enumerate(_BERNOULLI, 1)]
+    series = [math.prod(range(s, s + 2 * j - 1)) / math.factorial(2 * j) * b for j, b in enumerate(BERNOULLI, 1)]
     tail = _polynomial(1 / (w * w), (*reversed(series), 1 / (s - 1))) + 0.5 / w
     y = np.zeros_like(x)
     for k in range(-s - 5, 1):  # the small terms first; x - 0 keeps the sign of a zero

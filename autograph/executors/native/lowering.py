@@ -86,7 +86,7 @@ def lowered(step: Step) -> Lowered:
         return of_ufunc(step.function, reads, step.result) if known else Host(_unknown(step))
     if step.function in (numpy_namespace.floor_divide, numpy_namespace.remainder):
         return _division(step)
-    if step.name in SPECIAL and step.function is into(step.name):
+    if step.name in SPECIAL and step.function is into(step.name.partition("_")[0]):
         return Elementwise(step.name, list(step.reads), [_type(step.result)], _type(step.result))
     if step.function in WRITTEN:
         return WRITTEN[step.function](step)

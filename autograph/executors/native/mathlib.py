@@ -61,6 +61,11 @@ def polynomial(e: Emitter, x: Number, coefficients: Sequence[float]) -> Number:
     return result
 
 
+def by_powers(e: Emitter, x: Number, coefficients: Sequence[float]) -> Number:
+    """As `polynomial`, the highest power first."""
+    return polynomial(e, x, coefficients[::-1])
+
+
 def two_sum(e: Emitter, a: Number, b: Number) -> tuple[Number, Number]:
     """a + b, and what its rounding loses (Knuth 1969)."""
     total = e.add(a, b)

@@ -6,6 +6,7 @@ as such, so that kernels reach through it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -50,22 +51,27 @@ class NativeRecorder(MatrixRecorder):
         self.views[result] = x
         return result
 
-    def _special(self, name: str, x: Any) -> Value:
+    def _special(self, name: str, *given: Any) -> Value:
+        """A function of the last that is given, in its dtype."""
+        *params, x = given
         x = self._known(x)
         if not isinstance(x, Value) or None in x.shape or x.dtype.char not in "fd":
-            return self._call(name, getattr(numpy_namespace, name), x)
+            return self._call(name, getattr(numpy_namespace, name), *params, x)
         result = self.scratch(x.dtype, x.shape)
-        self.steps.append(Step(name, into(name), [x], result, self.node, into=True))
+        own = "_".join([name, *map(str, params)])
+        self.steps.append(Step(own, into(name), [*params, x], result, self.node, into=True))
         return result
 
-    def erf(self, x: Any) -> Value:
-        return self._special("erf", x)
+    erf = functools.partialmethod(_special, "erf")
+    erfc = functools.partialmethod(_special, "erfc")
+    erfinv = functools.partialmethod(_special, "erfinv")
+    ndtr = functools.partialmethod(_special, "ndtr")
+    ndtri = functools.partialmethod(_special, "ndtri")
+    lgamma = functools.partialmethod(_special, "lgamma")
+    digamma = functools.partialmethod(_special, "digamma")
 
-    def erfc(self, x: Any) -> Value:
-        return self._special("erfc", x)
-
-    def ndtr(self, x: Any) -> Value:
-        return self._special("ndtr", x)
+    def polygamma(self, n: int, x: Any) -> Value:
+        return self._special("polygamma", n, x)
 
     def matmul(self, a: Any, b: Any) -> Value:
         """A product, or the zeros that a sum of no terms is."""

@@ -73,18 +73,20 @@ class _Turned(NamedTuple):
 
 
 def _turned(e: Emitter, x: Number) -> _Turned:
-    s = _SERIES[x.type]
     exact = mathlib.exact_products()
     wide = x if exact or x.type == "f8" else e.cast(x, "f8")
     n, bits = mathlib.integer(e, wide, 2 / math.pi)
     for part in _SERIES[wide.type].half_pi if exact else _IN_SHORT:
         wide = fma(e, n, e.constant(-part, n.type), wide)
-    r = e.cast(wide, x.type)
-    z = e.square(r)
+    return _Turned(*small_sines(e, e.cast(wide, x.type)), e.cast(bits, f"i{x.type[1]}"))
+
+
+def small_sines(e: Emitter, r: Number) -> tuple[Number, Number]:
+    """sin r and cos r for |r| ≤ π/4."""
+    s, z = _SERIES[r.type], e.square(r)
     sin = e.copysign(fma(e, e.multiply(r, z), polynomial(e, z, s.sin), r), r)
-    cos = e.subtract(e.constant(1, x.type), e.multiply(z, e.constant(0.5, x.type)))
-    cos = fma(e, e.square(z), polynomial(e, z, s.cos), cos)
-    return _Turned(sin, cos, e.cast(bits, f"i{x.type[1]}"))
+    cos = e.subtract(e.constant(1, r.type), e.multiply(z, e.constant(0.5, r.type)))
+    return sin, fma(e, e.square(z), polynomial(e, z, s.cos), cos)
 
 
 def _of_turned(e: Emitter, x: Number, name: str) -> Number:
