@@ -118,12 +118,12 @@ def astype(x: Array, dtype: np.dtype[Any]) -> Array:
 
 def floor_divide(a: Array, b: Array, out: Array | None = None) -> Array:
     """⌊a / b⌋. Raises DivisionByZeroError where an integer is divided by 0."""
-    return np.floor_divide(a, _divisor(b), out)
+    return np.floor_divide(a, divisor(b), out)
 
 
 def remainder(a: Array, b: Array, out: Array | None = None) -> Array:
     """a - b·⌊a / b⌋, with the sign of b. Raises DivisionByZeroError where an integer is divided by 0."""
-    return np.remainder(a, _divisor(b), out)
+    return np.remainder(a, divisor(b), out)
 
 
 def integer_power(x: Array, p: Array, out: Array | None = None) -> Array:
@@ -138,7 +138,7 @@ def integer_power(x: Array, p: Array, out: Array | None = None) -> Array:
     return np.power(x, p, out)
 
 
-def _divisor(b: Array) -> Array:
+def divisor(b: Array) -> Array:
     """b, unless it is an integer and 0 somewhere."""
     if b.dtype.kind == "f" or b.all():
         return b

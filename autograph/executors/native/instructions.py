@@ -39,6 +39,19 @@ def _by_emitter(name: str) -> Instruction:
 isnan, absolute = _by_emitter("isnan"), _by_emitter("absolute")
 
 
+def _high_product(code: Code, a: Term, b: Term) -> Number:
+    """The upper 64 bits of the product of two words without a sign."""
+    wide = []
+    for x in (a, b):
+        name = str(x) if isinstance(x, int) else x.name  # type: ignore[union-attr]  # a number
+        wide.append(code.line(f"zext i64 {name} to i128"))
+    high = code.line(f"lshr i128 {code.line(f'mul i128 {wide[0]}, {wide[1]}')}, 64")
+    return Number(code.line(f"trunc i128 {high} to i64"), "i8")
+
+
+high_product = Instruction(_high_product)
+
+
 def _of(code: Code, line: Pointer, x: Term) -> Number:
     e = code.emitter(1)
     result = e.cast(x, line.type) if isinstance(x, Number) else e.constant(x, line.type)

@@ -10,8 +10,11 @@ import numpy as np
 
 from autograph.arrays import indexing, numpy_namespace
 from autograph.executors.native.accumulators import ACCUMULATORS
+from autograph.executors.native.division import DIVISION
+from autograph.executors.native.drawing import DRAWING
 from autograph.executors.native.emitter import Emitter, type_of
 from autograph.executors.native.functions import FUNCTIONS
+from autograph.executors.native.integers import INTEGERS
 from autograph.executors.native.mathlib import exact_products
 from autograph.executors.native.matrices import MATRICES
 from autograph.executors.native.ordering import ORDERING
@@ -29,7 +32,7 @@ _ELEMENTARY = {
     "rint", "sign", "signbit", "sqrt", "square", "subtract", "trunc",
 }  # fmt: skip
 assert all(hasattr(Emitter, name) for name in _ELEMENTARY)
-WRITTEN = {**PLACING, **ORDERING, **MATRICES}
+WRITTEN = {**PLACING, **ORDERING, **MATRICES, **INTEGERS, **DRAWING}
 
 
 class Elementwise(NamedTuple):
@@ -84,8 +87,6 @@ def lowered(step: Step) -> Lowered:
         reads = [a for a in step.arguments if isinstance(a, Value)]
         known = len(reads) == len(step.arguments) and step.name == step.function.__name__
         return of_ufunc(step.function, reads, step.result) if known else Host(_unknown(step))
-    if step.function in (numpy_namespace.floor_divide, numpy_namespace.remainder):
-        return _division(step)
     if step.name in SPECIAL and step.function is into(step.name.partition("_")[0]):
         return Elementwise(step.name, list(step.reads), [_type(step.result)], _type(step.result))
     if step.function in WRITTEN:
@@ -122,22 +123,12 @@ def of_ufunc(function: np.ufunc, reads: list[Value], result: Value) -> Elementwi
     asked = function.resolve_dtypes((*(v.dtype for v in reads), *[None] * function.nout))
     types = [type_of(d) for d in asked]
     kinds = set(types[:-1])
-    floats = name in _FLOATS_ONLY or name in FUNCTIONS
+    floats = name in _FLOATS_ONLY or (name in FUNCTIONS and name not in DIVISION)
     known = name in _ELEMENTARY or (name in FUNCTIONS and (name != "power" or kinds == {"f4"} or exact_products()))
     typed = None not in types and len(kinds) == 1 and asked[-1] == result.dtype and (not floats or kinds <= {"f4", "f8"})
     if not known or not typed or function.nout != 1:
         return Host(f"no kernel for {name!r} of {', '.join(str(d) for d in asked[: len(reads)])}")
     return Elementwise(name, reads, [t for t in types[:-1] if t is not None], _type(result))
-
-
-def _division(step: Step) -> Lowered:
-    """Floats, and integers whose divisors are known, none of them 0."""
-    a, b = step.arguments
-    if not isinstance(a, Value) or not isinstance(b, Value) or not a.dtype is b.dtype is step.result.dtype:
-        return Host(_unknown(step))
-    if b.dtype.kind != "f" and (b.array is None or not b.array.all()):
-        return Host("a divisor of integers may be 0, which is an error")
-    return Elementwise(step.name, [a, b], [_type(a), _type(b)], _type(step.result))
 
 
 def _reduction(step: Step) -> Lowered:

@@ -14,6 +14,7 @@ import numpy as np
 
 from autograph.arrays import numpy_namespace, reductions
 from autograph.executors.native.drawing import DrawingRecorder
+from autograph.executors.native.integers import IntegerRecorder
 from autograph.executors.native.matrices import MatrixRecorder
 from autograph.executors.native.special import into
 from autograph.executors.numpy.values import Place, Step, Value, stand_in
@@ -21,7 +22,7 @@ from autograph.graph.tensor import Tensor
 from autograph.tensor_type import DType
 
 
-class NativeRecorder(MatrixRecorder, DrawingRecorder):
+class NativeRecorder(MatrixRecorder, IntegerRecorder, DrawingRecorder):
     """The namespace handed to `eval` where steps become machine code.
 
     views  for each view of an array that calls bring, what it is a view of
