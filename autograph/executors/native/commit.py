@@ -12,6 +12,7 @@ import numpy as np
 
 from autograph.executors.native import loops
 from autograph.executors.native.compiler import lanes
+from autograph.executors.native.emitter import type_of
 from autograph.executors.native.items import Address, Entry, Words
 from autograph.executors.native.lowering import Elementwise, choice, of_ufunc
 from autograph.executors.numpy.bound import BoundGroup, runs, side_by_side
@@ -74,7 +75,7 @@ def group_kernel(p: GroupPlan) -> GroupKernel | None:
 
 def compilable(g: Group) -> list[Elementwise] | None:
     """The calls of a group as a loop has them; None where it has not all of them."""
-    if not g.flat or len(g.calls) > _MOST or any(column[0].dtype.char == "e" for column in g.columns):
+    if not g.flat or len(g.calls) > _MOST or any(type_of(column[0].dtype) is None for column in g.columns):
         return None
     calls = []
     for function, arguments in g.calls:

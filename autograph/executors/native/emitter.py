@@ -12,9 +12,10 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from autograph.executors.native.compiler import features
 from autograph.tensor_type import DType
 
-_STORED = {"f4": "float", "f8": "double", "b1": "i8"}
+_STORED = {"f2": "half", "f4": "float", "f8": "double", "b1": "i8"}
 _COMPARED = {"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
 
 
@@ -25,11 +26,16 @@ class Number(NamedTuple):
     type: str
 
 
+def converts_halves() -> bool:
+    """Whether the processor converts half precision to single and back; without it each number would be a call."""
+    return bool(features() & {"f16c", "avx512fp16", "neon"})
+
+
 @functools.cache
 def type_of(dtype: DType) -> str | None:
-    """The name of a dtype here; None for half precision, which the executor leaves to NumPy."""
+    """The name of a dtype here; None for one that the executor leaves to NumPy on this processor."""
     name = dtype.str[1:]
-    return None if name == "f2" else name
+    return None if name == "f2" and not converts_halves() else name
 
 
 def stored(type: str) -> str:
@@ -39,6 +45,8 @@ def stored(type: str) -> str:
 
 def literal(value: Any, type: str) -> str:
     """A number as LLVM writes it; floats by their bits, so that none is rounded."""
+    if type == "f2":
+        return "0xH" + struct.pack(">e", value).hex().upper()
     if type[0] == "f":
         number = struct.unpack("<f", struct.pack("<f", value))[0] if type == "f4" else float(value)
         return "0x" + struct.pack(">d", number).hex().upper()
@@ -344,9 +352,13 @@ class Emitter:
             return x
         if target == "b1":
             return self.truth(x)
+        if target == "f2":  # whole numbers through single precision, as NumPy has it
+            return self.convert("fptrunc", self._to_odd(x) if source == "f8" else self.cast(x, "f4"), "f2")
+        if source == "f2" and target != "f4":
+            return self.cast(self.cast(x, "f4"), target)
         if target[0] == "f":
             if source[0] == "f":
-                return self.convert("fptrunc" if target == "f4" else "fpext", x, target)
+                return self.convert("fptrunc" if source == "f8" else "fpext", x, target)
             return self.convert("sitofp" if source[0] == "i" else "uitofp", x, target)
         if source[0] == "f":
             return self._integer(x, target)
@@ -356,6 +368,14 @@ class Emitter:
             return Number(x.name, target)
         narrower = int(target[1]) < int(source[1])
         return self.convert("trunc" if narrower else "sext" if source[0] == "i" else "zext", x, target)
+
+    def _to_odd(self, x: Number) -> Number:
+        """A double in single precision, its last bit set where that is not exact: so that rounding it again is as if once."""
+        y = self.convert("fptrunc", x, "f4")
+        back, bits, one = self.convert("fpext", y, "f8"), self.bits(y), self.constant(1, "i4")
+        beyond = self.greater(self.absolute(back), self.absolute(x))
+        odd = self.bitwise_or(self.select(beyond, self.subtract(bits, one), bits), one)
+        return self.select(self.compare("one", back, x), self.float_of_bits(odd), y)
 
     def _integer(self, x: Number, type: str) -> Number:
         """A float cut towards zero. Through 32 bits where they hold the target, else through 64."""

@@ -257,8 +257,10 @@ class _Writer:
             self._finish(self._beside(state, strip), [[next(numbers) for _ in range(n)] for n in counts], wide if along else 1)
 
     def _type(self, r: Reduction) -> str:
+        """In which a reduction is carried on: half precision in single."""
         loads = self.nest.loads
-        return self.nest.arrays[r.value].type if r.value < loads else self.nest.calls[r.value - loads].type
+        found = self.nest.arrays[r.value].type if r.value < loads else self.nest.calls[r.value - loads].type
+        return "f4" if found == "f2" else found
 
     def _down(self, depth: int, state: _State, carried: Carried) -> Carried:
         """The loops over the axes that are reduced, from the one at `depth` on."""
@@ -305,8 +307,10 @@ def apply(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:
     """The result of one call."""
     if call.name == "cast":
         return e.cast(operands[0], call.type)
-    function = FUNCTIONS.get(call.name) or SPECIAL.get(call.name)
-    return function(e, *operands) if function else getattr(e, call.name)(*operands)
+    if call.name in FUNCTIONS:
+        wide = [e.cast(x, "f4") if x.type == "f2" else x for x in operands]
+        return e.cast(FUNCTIONS[call.name](e, *wide), call.type)
+    return SPECIAL[call.name](e, *operands) if call.name in SPECIAL else getattr(e, call.name)(*operands)
 
 
 def apply_once(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:

@@ -75,7 +75,7 @@ def lowered(step: Step) -> Lowered:
     if any(None in v.shape for v in values) or not step.result.fixed:
         return Host("its size, or its value, is known only as it runs" if None in step.result.shape else _unknown(step))
     if any(type_of(v.dtype) is None for v in values):
-        return Host("half precision")
+        return Host("half precision, which this processor does not convert")
     if step.function is np.copyto and "no" not in step.arguments:
         x = step.arguments[0]
         if x.dtype.kind == "f" and step.result.dtype.str[1:] == "u8":
@@ -108,7 +108,7 @@ def _unknown(step: Step) -> str:
 
 def _type(value: Value) -> str:
     found = type_of(value.dtype)
-    assert found is not None  # half precision was sent away
+    assert found is not None  # what has no type was sent away
     return found
 
 
@@ -124,8 +124,8 @@ def of_ufunc(function: np.ufunc, reads: list[Value], result: Value) -> Elementwi
     types = [type_of(d) for d in asked]
     kinds = set(types[:-1])
     floats = name in _FLOATS_ONLY or (name in FUNCTIONS and name not in DIVISION)
-    known = name in _ELEMENTARY or (name in FUNCTIONS and (name != "power" or kinds == {"f4"} or exact_products()))
-    typed = None not in types and len(kinds) == 1 and asked[-1] == result.dtype and (not floats or kinds <= {"f4", "f8"})
+    known = name in _ELEMENTARY or (name in FUNCTIONS and (name != "power" or "f8" not in kinds or exact_products()))
+    typed = None not in types and len(kinds) == 1 and asked[-1] == result.dtype and (not floats or kinds <= {"f2", "f4", "f8"})
     if not known or not typed or function.nout != 1:
         return Host(f"no kernel for {name!r} of {', '.join(str(d) for d in asked[: len(reads)])}")
     return Elementwise(name, reads, [t for t in types[:-1] if t is not None], _type(result))
