@@ -14,6 +14,7 @@ import numpy as np
 
 from autograph.arrays import numpy_namespace, reductions
 from autograph.executors.native.drawing import DrawingRecorder
+from autograph.executors.native.halves import in_single
 from autograph.executors.native.integers import IntegerRecorder
 from autograph.executors.native.matrices import MatrixRecorder
 from autograph.executors.native.special import into
@@ -22,6 +23,12 @@ from autograph.graph.tensor import Tensor
 from autograph.tensor_type import DType
 
 
+@in_single(
+    "matmul", "mean", "logsumexp", "softmax_weights", "centered", "var", "norm", "concatenate", "stack", "pad", "unslice",
+    "undiagonal", "roll", "shift", "gather", "scatter", "scatter_add", "advanced_index", "advanced_scatter", "take_along_axis",
+    "scatter_along_axis", "dynamic_index", "dynamic_unslice", "put_rows", "touched_sums", "class_labels", "one_hot", "argmax",
+    "argmin", "cumsum", "cumprod", "linear_scan", "searchsorted", "sort", "argsort", "top_k", "floor_divide", "remainder",
+)  # fmt: skip
 class NativeRecorder(MatrixRecorder, IntegerRecorder, DrawingRecorder):
     """The namespace handed to `eval` where steps become machine code.
 
@@ -57,7 +64,7 @@ class NativeRecorder(MatrixRecorder, IntegerRecorder, DrawingRecorder):
         """A function of the last that is given, in its dtype."""
         *params, x = given
         x = self._known(x)
-        if not isinstance(x, Value) or None in x.shape or x.dtype.char not in "fd":
+        if not isinstance(x, Value) or None in x.shape or x.dtype.kind != "f":
             return self._call(name, getattr(numpy_namespace, name), *params, x)
         result = self.scratch(x.dtype, x.shape)
         own = "_".join([name, *map(str, params)])
@@ -127,7 +134,8 @@ class NativeRecorder(MatrixRecorder, IntegerRecorder, DrawingRecorder):
         """As the function of this name in `arrays.reductions`, which also says 0 and 1 of rows of infinities."""
         top = self.max(x, axis, True)
         infinite = self.equal(top, np.inf)
-        x = self.where(infinite, self.where(self.equal(x, np.inf), 0.0, -np.inf), x)
+        zero = self.constant(np.zeros((), x.dtype))
+        x = self.where(infinite, self.where(self.equal(x, np.inf), zero, -np.inf), x)
         m = self.where(self.isfinite(top), top, 0.0)
         e = self.exp(self.subtract(x, m))
         return e, self.sum(e, axis, True), top

@@ -18,7 +18,8 @@ STATES = [(5, 0), (2**64 - 1, 2**64 - 2), (2**63, 2**64 - 1), (0, 2**63 - 1), (1
 DRAWN: dict[str, Callable[..., Any]] = {
     "uniform": lambda state: ag.random_uniform((1000,), state=state), "floats": lambda state: ag.random_uniform(
         (1000,), -1.0, 3.0, "float64", state=state), "normal": lambda state: ag.random_normal((7, 30), state=state),
-    "bernoulli": lambda state: ag.random_bernoulli((1000,), 0.3, state=state),
+    "halves": lambda state: ag.random_uniform((99,), dtype="float16", state=state) + ag.random_normal(
+        (99,), dtype="float16", state=state), "bernoulli": lambda state: ag.random_bernoulli((1000,), 0.3, state=state),
     "dice": lambda state: ag.random_integers((1000,), 1, 7, state=state),
     "bytes": lambda state: ag.random_integers((1000,), -100, 27, "int8", state=state),
     "large": lambda state: ag.random_integers((1000,), -(2**40), 2**61, state=state),
