@@ -379,6 +379,11 @@ class Emitter:
 
     def _integer(self, x: Number, type: str) -> Number:
         """A float cut towards zero. Through 32 bits where they hold the target, else through 64."""
+        if type == "u8":
+            half = self.constant(2.0**63, x.type)
+            large = self.greater_equal(x, half)
+            cut = self.cast(self.select(large, self.subtract(x, half), x), "i8")
+            return Number(self.select(large, self._two("xor", cut, self.constant(-(2**63), "i8")), cut).name, type)
         wide = "i4" if int(type[1]) < 4 or type == "i4" else "i8"
         limit = 2.0 ** (8 * int(wide[1]) - 1)
         high = self.compare("olt", x, self.constant(limit, x.type))

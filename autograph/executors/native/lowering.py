@@ -78,8 +78,6 @@ def lowered(step: Step) -> Lowered:
         return Host("half precision, which this processor does not convert")
     if step.function is np.copyto and "no" not in step.arguments:
         x = step.arguments[0]
-        if x.dtype.kind == "f" and step.result.dtype.str[1:] == "u8":
-            return Host("floats become unsigned integers of 64 bits")
         return Elementwise("cast", [x], [_type(x)], _type(step.result))
     if step.function is select:
         return choice(step.reads, step.result)

@@ -25,8 +25,8 @@ from autograph.tensor_type import DType
 
 @in_single(
     "matmul", "mean", "logsumexp", "softmax_weights", "centered", "var", "norm", "concatenate", "stack", "pad", "unslice",
-    "undiagonal", "roll", "shift", "gather", "scatter", "scatter_add", "advanced_index", "advanced_scatter", "take_along_axis",
-    "scatter_along_axis", "dynamic_index", "dynamic_unslice", "put_rows", "touched_sums", "class_labels", "one_hot", "argmax",
+    "undiagonal", "roll", "shift", "gather", "scatter", "advanced_index", "advanced_scatter", "take_along_axis",
+    "scatter_along_axis", "dynamic_index", "dynamic_unslice", "class_labels", "one_hot", "argmax",
     "argmin", "cumsum", "cumprod", "linear_scan", "searchsorted", "sort", "argsort", "top_k", "floor_divide", "remainder",
 )  # fmt: skip
 class NativeRecorder(MatrixRecorder, IntegerRecorder, DrawingRecorder):

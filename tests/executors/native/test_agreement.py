@@ -22,6 +22,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "where": lambda a, b: ag.where(a > b, a, b), "sqrt": lambda a, b: ag.sqrt(a) + b, "abs": lambda a, b: ag.abs(a) - b,
     "sign": lambda a, b: ag.sign(a) * b, "floor": lambda a, b: ag.floor(a) + ag.ceil(b) + ag.round(a),
     "cast": lambda a, b: ag.cast(a, "int32") + ag.cast(b, "int32"), "isfinite": lambda a, b: ag.isfinite(a + b),
+    "words": lambda a, b: ag.cast(a, "uint64") - ag.cast(b, "uint64"),
 }  # fmt: skip
 FOUND = (2284538, 25937546)  # programs whose commit chose over what it read
 ODD = [0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 5e-324, 1e38, 3.5, 2.5, -2.5, 1e-310, 7.0, 1e9]
