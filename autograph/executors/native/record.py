@@ -26,8 +26,9 @@ from autograph.tensor_type import DType
 @in_single(
     "matmul", "mean", "logsumexp", "softmax_weights", "centered", "var", "norm", "concatenate", "stack", "pad", "unslice",
     "undiagonal", "roll", "shift", "gather", "scatter", "advanced_index", "advanced_scatter", "take_along_axis",
-    "scatter_along_axis", "dynamic_index", "dynamic_unslice", "class_labels", "one_hot", "argmax",
-    "argmin", "cumsum", "cumprod", "linear_scan", "searchsorted", "sort", "argsort", "top_k", "floor_divide", "remainder",
+    "scatter_along_axis", "dynamic_index", "dynamic_unslice", "class_labels", "one_hot", "argmax", "argmin", "cumsum", "cumprod",
+    "linear_scan", "searchsorted", "sort", "argsort", "top_k", "cholesky", "inv", "solve", "det", "orthonormal", "cofactor",
+    "cofactor_slope", "floor_divide", "remainder",
 )  # fmt: skip
 class NativeRecorder(MatrixRecorder, IntegerRecorder, DrawingRecorder):
     """The namespace handed to `eval` where steps become machine code.

@@ -123,6 +123,32 @@ def test_whole_quotients_and_remainders_of_floats_have_the_bits_of_numpy(
     assert (np.signbit(got) == np.signbit(wanted))[~np.isnan(wanted)].all()
 
 
+@pytest.mark.parametrize("shape", [(3,), (40,), (3, 5), (33, 21), (5, 1)], ids=str)
+def test_branches_of_rare_numbers_stand_within_sums_and_updates_too(shape: tuple[int, ...]) -> None:
+    """Of a huge angle, a large quotient, a number left of 0: in some lanes or none, in loops that add up, and in the commit."""
+    rng = np.random.default_rng(10)
+    for scale in (1.0, 1e30):
+        x = rng.normal(size=shape)
+        x.flat[:: 1 + rng.integers(1, 7)] *= scale
+
+        def build(a: Any) -> list[Any]:
+            y = ag.sin(a) + ag.tan(a) * ag.mod(a, 0.3) + ag.digamma(a)
+            last = ag.reduce_max(y, len(shape) - 1)
+            return [y, last, ag.reduce_sum(y), ag.reduce_sum(ag.cos(a), 0), ag.reduce_sum(ag.lgamma(a))]
+
+        got, wanted = both(build, x)
+        for a, b in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+        ends = []
+        for executor in ("native", "numpy"):
+            w = ag.variable(x, "float64")
+            step = ag.function([], None, [(w, ag.cos(w) * 1e25 + ag.mod(w, 0.7))], executor=executor)
+            step()
+            assert "1 of 1 groups" in step.explain() or executor == "numpy"
+            ends.append(w.get_value())
+        np.testing.assert_allclose(*ends, rtol=1e-12)
+
+
 SHAPES = [
     ((), ()), ((1,), (1,)), ((0,), (0,)), ((0, 3), (3,)), ((7,), ()), ((8,), (1,)), ((9,), (9,)), ((5, 1), (1, 17)),
     ((3, 1, 33), (4, 1)), ((2, 3, 4), (3, 1)), ((1, 1, 65), (2, 5, 1)), ((16, 16), (16, 16)), ((2, 0, 4), (1, 1, 4)),
