@@ -85,8 +85,10 @@ def small_sines(e: Emitter, r: Number) -> tuple[Number, Number]:
     """sin r and cos r for |r| ≤ π/4."""
     s, z = _SERIES[r.type], e.square(r)
     sin = e.copysign(fma(e, e.multiply(r, z), polynomial(e, z, s.sin), r), r)
-    cos = e.subtract(e.constant(1, r.type), e.multiply(z, e.constant(0.5, r.type)))
-    return sin, fma(e, e.square(z), polynomial(e, z, s.cos), cos)
+    one, half = e.constant(1, r.type), e.multiply(z, e.constant(0.5, r.type))
+    cos = e.subtract(one, half)
+    lost = e.subtract(e.subtract(one, cos), half)
+    return sin, e.add(cos, fma(e, e.square(z), polynomial(e, z, s.cos), lost))
 
 
 def _of_turned(e: Emitter, x: Number, name: str) -> Number:
