@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.functions import FUNCTIONS
-from autograph.executors.native.items import FUNCTION, Item, Loop, Multiply, OnHost, Single, Views, located, product, root_of
+from autograph.executors.native.items import FUNCTION, Loop, Multiply, Views, located, product, root_of
 from autograph.executors.native.lowering import Elementwise, Host, Lowered, Product, Reduce, lowered
+from autograph.executors.native.repeating import Repeated
+from autograph.executors.native.singles import Item, Native, OnHost, Repeat, Single
 from autograph.executors.native.special import SPECIAL
 from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Step, Value
@@ -41,8 +44,17 @@ def joined(steps: Sequence[Step], views: Views, kept: Iterable[Value]) -> list[I
     return plan.ordered()
 
 
-def _form(step: Step, views: Views) -> Lowered:
+class Within(NamedTuple):
+    """The items of a step that runs others again and again."""
+
+    step: Repeated
+    items: list[Native]
+
+
+def _form(step: Step, views: Views) -> Lowered | Within:
     form = lowered(step)
+    if isinstance(step, Repeated):
+        return _within(step, views)
     if isinstance(form, Product):
         a, b = form
         if a.shape[-1] == 1 and len(a.shape) == len(b.shape) == 2:
@@ -55,7 +67,17 @@ def _form(step: Step, views: Views) -> Lowered:
     return form
 
 
-def _wanted_views(steps: Sequence[Step], forms: Sequence[Lowered], views: Views, kept: Iterable[Value]) -> set[Value]:
+def _within(step: Repeated, views: Views) -> Within | Host:
+    """Its items, if all of them are machine code."""
+    items: list[Native] = []
+    for item in joined(step.inner, views, step.kept):
+        if isinstance(item, OnHost):
+            return Host(f"{item.reason}, in the graph it holds")
+        items.append(item)
+    return Within(step, items)
+
+
+def _wanted_views(steps: Sequence[Step], forms: Sequence[Lowered | Within], views: Views, kept: Iterable[Value]) -> set[Value]:
     """The views that calls of NumPy read."""
     wanted = set(kept)
     for step, form in zip(reversed(steps), reversed(forms), strict=True):
@@ -79,12 +101,14 @@ class _Plan:
         self._parts: dict[Value, set[int]] = {}  # the items that wrote an array or any part of it
         self._last: dict[Value, Value] = {}  # what was written last of it
 
-    def add(self, step: Step, form: Lowered) -> None:
+    def add(self, step: Step, form: Lowered | Within) -> None:
         match form:
             case Host():
                 self.append(OnHost(step, form.reason, self._views))
             case Product():
                 self.append(Multiply(step, form, step.guard, self._views))
+            case Within():
+                self.append(Repeat(form.step, form.items, step.guard, self._views))
             case Written():
                 self.append(Single(step, form, step.guard, self._views))
             case Elementwise():

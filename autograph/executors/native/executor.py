@@ -12,10 +12,10 @@ import numpy as np
 from autograph.executors.native.cluster import joined
 from autograph.executors.native.commit import NativeGroup, compilable, group_kernel
 from autograph.executors.native.compiler import assembly, compiled
-from autograph.executors.native.items import Item, OnHost
 from autograph.executors.native.kernels import check
 from autograph.executors.native.record import NativeRecorder
 from autograph.executors.native.segments import Densely, Host, Segment, bound, segment
+from autograph.executors.native.singles import Item, OnHost
 from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.bound import BoundGroup, Fed
 from autograph.executors.numpy.emit import Source

@@ -1,4 +1,4 @@
-"""What a program is made of once steps are joined: loops, products, single steps, calls of NumPy; what each reads and makes."""
+"""What a program is made of once steps are joined, and compiled: loops, and products; what each reads and makes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from autograph.executors.native.compiler import lanes
 from autograph.executors.native.kernels import GEMM, blas
 from autograph.executors.native.lowering import Elementwise, Product, Reduce
 from autograph.executors.native.record import layout_of
-from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Guard, Place, Step, Value, stand_in
 
 Views = Mapping[Value, Value]
@@ -322,74 +321,3 @@ def _stack(*layouts: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple
     if len(axes) > 1:
         return None
     return (axes[0].size, list(axes[0].strides)) if axes else (1, [0, 0, 0])
-
-
-@dataclass(eq=False)
-class Single:
-    """A step with a kernel of its own."""
-
-    step: Step
-    written: Written
-    guard: Guard
-    views: Views
-
-    @property
-    def steps(self) -> list[Step]:
-        return [self.step]
-
-    def inputs(self) -> list[Value]:
-        return self.step.reads
-
-    @property
-    def reads(self) -> list[Value]:
-        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
-
-    @property
-    def makes(self) -> list[Value]:
-        return [self.step.result, *self.written.work]
-
-    def goes_over(self, value: Value) -> bool:
-        return False
-
-    @property
-    def work(self) -> int:
-        return self.written.effort * sum(math.prod(v.shape) for v in (*self.inputs(), *self.makes))
-
-    def kernels(self) -> list[Entry]:
-        words: Words = [located(w, self.views).address if isinstance(w, Value) else w for w in self.written.words]
-        return [(self.written.text, words)]
-
-
-@dataclass(eq=False)
-class OnHost:
-    """A step that stays a call of NumPy, and why."""
-
-    step: Step
-    reason: str
-    views: Views
-
-    @property
-    def guard(self) -> Guard:
-        return self.step.guard
-
-    @property
-    def steps(self) -> list[Step]:
-        return [self.step]
-
-    def inputs(self) -> list[Value]:
-        return self.step.reads
-
-    @property
-    def reads(self) -> list[Value]:
-        return self.step.reads
-
-    @property
-    def makes(self) -> list[Value]:
-        return self.step.makes
-
-    def goes_over(self, value: Value) -> bool:
-        return self.step.goes_over(value)
-
-
-Native = Loop | Multiply | Single
-Item = Native | OnHost

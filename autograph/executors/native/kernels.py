@@ -81,10 +81,10 @@ entry:
 """
 
 # A method of a row of words: where the givens are told, where the entries are, what to call if a given does not fit, how
-# many are given, whether other threads may run meanwhile, and which entry could not go on: one whose kernel returned less
-# than 0, whereupon the other way in is called too. A given is told by dtype, rank, the place of its sizes, how many
-# patches, and their place; a patch is the place of a word and what to add to the address for it. An entry is a kernel and
-# its words; a kernel of 0 ends them.
+# many are given, whether other threads may run meanwhile, and which entry could not go on. A given is told by dtype, rank,
+# the place of its sizes, how many patches, and their place; a patch is the place of a word and what to add to the address for
+# it. An entry is a kernel and its words; a kernel of 0 ends them. A kernel returns how many entries to pass over, less than
+# -1 to go back; at -1 the other way in is called.
 SEGMENT = """
 define ptr {name}(ptr %self, ptr %args, i64 %n) {plainly}{{
 entry:
@@ -193,7 +193,7 @@ step:
   %words_place = getelementptr i64, ptr %entry_place, i64 1
   %words = load ptr, ptr %words_place
   %past = call i64 %kernel(ptr %words)
-  %stuck = icmp slt i64 %past, 0
+  %stuck = icmp eq i64 %past, -1
   br i1 %stuck, label %fault, label %on
 on:
   %moves = add i64 %past, 1

@@ -3,7 +3,7 @@
 What such a function may hold: assignments, `if`, `while`, `for … in range`, arithmetic, comparisons, `and` and `or` that
 look no further than they must, and calls of instructions or of functions like it. A parameter is a `Word`, a whole
 number; a `Line`, the address of numbers of one type; a `Cell`, the address of its word; or a `Routine` of LAPACK. It
-returns nothing where all went well, and a negative number where NumPy has to run the step instead.
+returns nothing where all went well, and -1 where NumPy has to run the step instead.
 """
 
 from __future__ import annotations

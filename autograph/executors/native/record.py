@@ -16,7 +16,7 @@ from autograph.arrays import numpy_namespace, reductions
 from autograph.executors.native.drawing import DrawingRecorder
 from autograph.executors.native.halves import in_single
 from autograph.executors.native.integers import IntegerRecorder
-from autograph.executors.native.matrices import MatrixRecorder
+from autograph.executors.native.repeating import RepeatingRecorder
 from autograph.executors.native.special import into
 from autograph.executors.numpy.values import Place, Step, Value, stand_in
 from autograph.graph.tensor import Tensor
@@ -30,7 +30,7 @@ from autograph.tensor_type import DType
     "linear_scan", "searchsorted", "sort", "argsort", "top_k", "cholesky", "inv", "solve", "det", "orthonormal", "cofactor",
     "cofactor_slope", "floor_divide", "remainder",
 )  # fmt: skip
-class NativeRecorder(MatrixRecorder, IntegerRecorder, DrawingRecorder):
+class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
     """The namespace handed to `eval` where steps become machine code.
 
     views  for each view of an array that calls bring, what it is a view of

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from autograph.executors.native.compiler import Kernel
-from autograph.executors.native.items import Address, Entry, Native, Single, Views, Words, located
+from autograph.executors.native.items import Address, Entry, Views, Words, located
 from autograph.executors.native.kernels import GUARD, builtin
+from autograph.executors.native.singles import Native, told
 from autograph.executors.numpy.values import Guard, Place, Step, Value
 from autograph.graph.tensor import Tensor
 
@@ -54,11 +55,11 @@ def segment(name: str, items: Sequence[Native], views: Views, outer: Guard) -> S
                 _extend(opened)
                 entries.append((GUARD, words))
                 opened.append(words)
-        for entry in item.kernels():
+        for entry, step in zip(item.kernels(), told(item), strict=True):
             entries.append(entry)
             _extend(opened)
-            if isinstance(item, Single):
-                faults[len(entries) - 1] = item.step, len(entries)
+            if step is not None:
+                faults[len(entries) - 1] = step, len(entries)
     for _, words in entries:
         given.update(dict.fromkeys(w.root for w in words if isinstance(w, Address) and not w.root.fixed))
     result = Value(Place.DYNAMIC, items[0].makes[0].dtype, ())

@@ -16,6 +16,7 @@ pytest.importorskip("llvmlite", reason="the native executor is built on llvmlite
 pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
+from autograph.control import map_rows
 from autograph.executors.numpy.values import Place
 from autograph.ops.cumulative import linear_scan
 from autograph.ops.gathering import class_labels
@@ -57,6 +58,7 @@ def graph(x: Any, y: Any) -> list[Any]:
     rows = ag.cast(x[:, 0] * 1e6, "int64") % ag.shape(x)[0]
     lines = ag.cast(y * 1e6, "int32") % ag.cast(ag.shape(x)[1], "int32")
     taken = ag.gather(y, rows)
+    row = ag.placeholder((None,), dtype=x.dtype)
     square = ag.matmul(ag.transpose(x), x) * 0.01 + ag.diag(x[0] * 0.0 + 1.0)
     return [
         ag.gather(z, rows), *ag.gradients(ag.reduce_sum(ag.square(taken)), [y]), ag.scatter_add(x, rows, z), put_rows(x, rows, z),
@@ -65,6 +67,7 @@ def graph(x: Any, y: Any) -> list[Any]:
         ag.searchsorted(ag.cumsum(ag.abs(x[0])), y), ag.norm(x, axis=0), linear_scan(x, y, 0), linear_scan(x, y, 1, True),
         op("inv", square), op("solve", square, ag.transpose(y)), op("det", square), op("cholesky", square),
         op("orthonormal", ag.concatenate([x, square])), op("cofactor", square),
+        map_rows(ag.cumsum(row) + y[0], row, x), ag.iterate(lambda a: a * 2.0 + y, z, lambda a: a[0, 0] < 1.0, 3),
         z, ag.reduce_sum(z, 0), ag.reduce_sum(x, 1), ag.reduce_max(x + y), ag.where(x > y, x, z), ag.matmul(x, ag.transpose(y)),
         x[::-1, ::2] * 2.0, ag.cast(x, "int8"), ag.softmax(x), x > 0.0,
     ]  # fmt: skip

@@ -1,0 +1,152 @@
+"""What a program is made of beside loops and products: single steps, steps that run others again and again, calls of NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autograph.executors.native import repeating
+from autograph.executors.native.items import Entry, Loop, Multiply, Views, located, root_of
+from autograph.executors.native.repeating import Repeated
+from autograph.executors.native.writing import Written
+from autograph.executors.numpy.values import Guard, Place, Step, Value
+
+
+@dataclass(eq=False)
+class Single:
+    """A step with a kernel of its own."""
+
+    step: Step
+    written: Written
+    guard: Guard
+    views: Views
+
+    @property
+    def steps(self) -> list[Step]:
+        return [self.step]
+
+    def inputs(self) -> list[Value]:
+        return self.step.reads
+
+    @property
+    def reads(self) -> list[Value]:
+        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
+
+    @property
+    def makes(self) -> list[Value]:
+        return [self.step.result, *self.written.work]
+
+    def goes_over(self, value: Value) -> bool:
+        return False
+
+    @property
+    def work(self) -> int:
+        return self.written.effort * sum(math.prod(v.shape) for v in (*self.inputs(), *self.makes))
+
+    def kernels(self) -> list[Entry]:
+        return [_entry(self.written, self.views)]
+
+
+def _entry(written: Written, views: Views) -> Entry:
+    return written.text, [located(w, views).address if isinstance(w, Value) else w for w in written.words]
+
+
+@dataclass(eq=False)
+class Repeat:
+    """Items that run again and again."""
+
+    step: Repeated
+    items: list[Native]
+    guard: Guard
+    views: Views
+
+    @property
+    def steps(self) -> list[Step]:
+        return [self.step]
+
+    def inputs(self) -> list[Value]:
+        return self.step.reads
+
+    @property
+    def reads(self) -> list[Value]:
+        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
+
+    @property
+    def makes(self) -> list[Value]:
+        given = {v.root for v in self.reads}
+        own = [*self.step.own, *(v for item in self.items for some in (item.makes, item.reads) for v in some)]
+        return [self.step.result, *(v for v in dict.fromkeys(own) if v.root.place is Place.SCRATCH and v.root not in given)]
+
+    def goes_over(self, value: Value) -> bool:
+        return False
+
+    @property
+    def work(self) -> int:
+        return self.step.turns * sum(item.work for item in self.items)
+
+    def kernels(self) -> list[Entry]:
+        return [entry for entry, _ in self._told()]
+
+    def _told(self) -> list[tuple[Entry, Step | None]]:
+        """The entries, each with the step that it may leave to NumPy."""
+        step = self.step
+        inner = self._listed(step.opening)
+        for item in self.items:
+            inner += zip(item.kernels(), told(item), strict=True)
+        inner += self._listed(step.closing)
+        begin = [*step.before, repeating.head(step.turns, len(inner), step.turn, step.going)]
+        return [*self._listed(begin), *inner, *self._listed([repeating.back(len(inner)), *step.behind])]
+
+    def _listed(self, some: Sequence[Written]) -> list[tuple[Entry, Step | None]]:
+        return [(_entry(one, self.views), None) for one in some]
+
+    def told(self) -> list[Step | None]:
+        """For each entry the step that it may leave to NumPy."""
+        return [step for _, step in self._told()]
+
+
+@dataclass(eq=False)
+class OnHost:
+    """A step that stays a call of NumPy, and why."""
+
+    step: Step
+    reason: str
+    views: Views
+
+    @property
+    def guard(self) -> Guard:
+        return self.step.guard
+
+    @property
+    def steps(self) -> list[Step]:
+        return [self.step]
+
+    def inputs(self) -> list[Value]:
+        return self.step.reads
+
+    @property
+    def reads(self) -> list[Value]:
+        return self.step.reads
+
+    @property
+    def makes(self) -> list[Value]:
+        return self.step.makes
+
+    def goes_over(self, value: Value) -> bool:
+        return self.step.goes_over(value)
+
+
+Native = Loop | Multiply | Single | Repeat
+Item = Native | OnHost
+
+
+def told(item: Native) -> list[Step | None]:
+    """For each entry of an item the step that it may leave to NumPy."""
+    match item:
+        case Single():
+            return [item.step]
+        case Repeat():
+            return item.told()
+        case _:
+            return [None] * len(item.kernels())
