@@ -22,6 +22,7 @@ from autograph.executors.native.writing import Written, scratch, written
 from autograph.executors.numpy.values import Step, Value
 
 _BLOCK = 64  # columns that LAPACK takes at a time, where it is given room
+_LARGE, _SMALL = 2.0**400, 2.0**-400
 _INT32 = np.dtype(np.int32)
 
 # kernels -------------------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ def _inv(
 def _det(
     many: Word, size: Word, routine: Routine, n: Cell, lead: Cell, info: Cell, a: Line, matrix: Line, pivots: Line, out: Line
 ) -> Any:
-    """The product of the pivots; one that may have passed what a number can hold is left to NumPy, which adds logarithms."""
+    """The product of the pivots, with powers of two apart, so that it may pass what a number can hold; NumPy adds logarithms."""
     for k in range(many):
         _turn(size, size, a + k * size * size, matrix)
         run(routine, n, n, matrix, lead, pivots, info)
@@ -84,12 +85,24 @@ def _det(
             out[k] = 0
         else:
             product = double(1)
+            scale = 0
             for i in range(size):
-                product = product * double(matrix[i * size + i])
-                if whole(pivots[i]) != i + 1:
-                    product = -product
-                if not (absolute(product) > 1e-280 and absolute(product) < 1e280):
+                pivot = double(matrix[i * size + i])
+                if not (absolute(pivot) > _SMALL and absolute(pivot) < _LARGE):
                     return -1
+                product = product * pivot if whole(pivots[i]) == i + 1 else -product * pivot
+                if absolute(product) > _LARGE:
+                    product = product * _SMALL
+                    scale += 1
+                if absolute(product) < _SMALL:
+                    product = product * _LARGE
+                    scale -= 1
+            while scale > 0:
+                product = product * _LARGE
+                scale -= 1
+            while scale < 0:
+                product = product * _SMALL
+                scale += 1
             out[k] = product
 
 

@@ -67,6 +67,10 @@ def test_determinants_of_any_size_and_of_singular_matrices() -> None:
     a = np.stack([big, big / 1e250, np.ones((3, 3)), np.zeros((3, 3)), -np.eye(3), rng.normal(size=(3, 3))])
     got, wanted = both(lambda a: op("det", a), a)
     np.testing.assert_allclose(got, wanted, rtol=1e-10)
+    for power in (4.0, 1e-4, 1e100, 1e-100, 1e130):
+        mixed = np.diag([power] * 30 + [1 / power] * 28 + [-1.5])[rng.permutation(59)]
+        got, wanted = both(lambda a: op("det", a), mixed)
+        np.testing.assert_allclose(got, wanted, rtol=1e-9)
     for matrix in (np.full((2, 2), np.nan), np.diag([np.inf, 1.0])):
         np.testing.assert_array_equal(*both(lambda a: op("det", a), matrix))
 
