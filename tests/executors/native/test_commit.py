@@ -18,7 +18,9 @@ from autograph.executors.numpy.record import select
 SHAPES = [(3, 7), (5,), (40, 3), (2, 2)]
 
 
-def trained(rule: Callable[[], Any], executor: str, shapes: list[tuple[int, ...]], ticks: int = 5) -> tuple[Any, list[np.ndarray]]:
+def trained(
+    rule: Callable[[], Any], executor: str, shapes: list[tuple[int, ...]], ticks: int = 5
+) -> tuple[Any, list[np.ndarray]]:
     """A function that is fed gradients, and its registers after some ticks."""
     rng = np.random.default_rng(3)
     registers = [ag.variable(rng.normal(size=shape), name=f"w{k}") for k, shape in enumerate(shapes)]
