@@ -1,4 +1,4 @@
-"""The benchmarks: `python -m autograph bench mlp`, `… bench updates` and `… bench optimizers`.
+"""The benchmarks: `python -m autograph bench mlp`, and so for `updates`, `optimizers` and `steps`.
 
 Every competitor runs in one process, on one thread and one core, in turns. The limits on threads must stand before
 NumPy is loaded, and by the time `main` is called it is; so `main` starts Python once more with them set.
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "--network", type=_sizes, action="append", metavar="SIZES", help="this network alone, as 784-128-10; repeat"
     )
     benchmarks.add_parser("updates", parents=[shared], help="Adam on 400 small parameters; the costs of a function")
+    benchmarks.add_parser("steps", parents=[shared], help="an actor with its critic; functions along rows")
     optimizers = benchmarks.add_parser("optimizers", parents=[shared], help="a step of every rule that a peer has too")
     optimizers.add_argument("--rule", action="append", metavar="NAME", help="rules with NAME in their name; repeat")
     optimizers.add_argument("--size", type=_count_and_size, action="append", metavar="SIZE", help="400x100, say; repeat")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from math import isclose
 from pathlib import Path
+from shutil import which
 from statistics import median
 from typing import Any
 
@@ -35,16 +36,19 @@ main(*sys.argv[1:])
 @dataclass(frozen=True)
 class Competitor:
     """One way to do the work: a name for the table; "module:function", the function that makes a step of a problem;
-    the modules that a user imports for it; whether it does all of the work, so that its numbers can be compared."""
+    the modules that a user imports for it; whether it does all of the work, so that its numbers can be compared; a program
+    that it needs; whether it takes minutes to build, so that it takes part where it is asked for."""
 
     name: str
     source: str
     imports: tuple[str, ...] = ("numpy",)
     whole: bool = True
+    program: str = ""
+    slow: bool = False
 
     @property
     def is_ours(self) -> bool:
-        return self.source.startswith("ours:")
+        return self.source.startswith("ours")
 
     def builder(self) -> Callable[..., Any]:
         """The function named by `source`; loads the libraries."""
@@ -53,8 +57,9 @@ class Competitor:
         return builder
 
     def missing(self) -> str | None:
-        """The first of `imports` that is not installed."""
-        return next((name for name in self.imports if not _is_installed(name)), None)
+        """The first of `imports`, or the program, that is not installed."""
+        lacks = [name for name in self.imports if not _is_installed(name)]
+        return next(iter([*lacks, *([self.program] if self.program and which(self.program) is None else ())]), None)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ class Mismatch(Exception):
 
 def entrants(competitors: Sequence[Competitor], only: Sequence[str] | None) -> list[Competitor]:
     """Those whose name has one of `only` in it and whose libraries are installed; prints who is left out."""
-    asked = [c for c in competitors if not only or any(part.lower() in c.name.lower() for part in only)]
+    named = [c for c in competitors if any(part.lower() in c.name.lower() for part in only or ())]
+    asked = named if only else [c for c in competitors if not c.slow]
     for competitor in asked:
         if library := competitor.missing():
             print(f"Left out: {competitor.name} ({library} is not installed).")

@@ -1,4 +1,4 @@
-"""`bench mlp`: a training step of three multilayer perceptrons, from very small to the size where products rule."""
+"""`bench mlp`: a training step of multilayer perceptrons, from very small to the size where products rule."""
 
 import sys
 from argparse import Namespace
@@ -11,11 +11,13 @@ OURS, NATIVE = ("autograph.backend", "optimizers"), ("llvmlite", "scipy")
 COMPETITORS = (
     Competitor("autograph", "ours:mlp", OURS),
     Competitor("autograph, native", "ours:mlp_native", (*OURS, *NATIVE)),
+    Competitor("C by hand", "peers_c:mlp", ("scipy",), program="cc"),
     Competitor("numpy by hand", "peers_numpy:mlp"),
     Competitor("numpy matmul only", "peers_numpy:products", whole=False),
     Competitor("jax jit", "peers_jax:mlp", ("jax",)),
-    Competitor("torch eager, default Adam", "peers_torch:mlp", ("torch",)),
-    Competitor("torch eager, fused Adam", "peers_torch:mlp_fused", ("torch",)),
+    Competitor("torch eager", "peers_torch:mlp", ("torch",)),
+    Competitor("torch eager, fused", "peers_torch:mlp_fused", ("torch",)),
+    Competitor("torch compile, fused", "peers_torch:mlp_compiled", ("torch",), program="cc", slow=True),
     Competitor("pytensor", "peers_pytensor:mlp", ("pytensor",)),
 )
 
@@ -23,10 +25,10 @@ COMPETITORS = (
 def run(options: Namespace) -> int:
     """Print a table for each network; 1 where competitors disagree."""
     competitors = entrants(COMPETITORS, options.only)
-    print(f"\nOne training step: tanh, softmax cross-entropy, Adam. {conditions(options.rounds)}\n")
+    print(f"\nOne training step: tanh, softmax cross-entropy. {conditions(options.rounds)}\n")
     races = {}
     for name in options.network or BATCH_SIZES:
-        title = f"{name}, batch {network(name).batch}"
+        title = f"{name}, batch {network(name).batch}, {network(name).rule}"
         try:
             races[title] = hold(name, competitors, options)
         except Mismatch as mismatch:

@@ -17,6 +17,8 @@ from .timing import race
 OURS = ("autograph.backend", "optimizers")
 COMPETITORS = (
     Competitor("autograph", "ours:rule", OURS),
+    Competitor("autograph, native", "ours:rule_native", (*OURS, "llvmlite", "scipy")),
+    Competitor("C by hand", "peers_c:rule", ("scipy",), program="cc"),
     Competitor("torch, loop", "peers_torch:rule_loop", ("torch",)),
     Competitor("torch, foreach", "peers_torch:rule_foreach", ("torch",)),
     Competitor("torch, fused", "peers_torch:rule_fused", ("torch",)),
@@ -84,7 +86,8 @@ def compare(problem: Steps, competitors: Sequence[Competitor], rounds: int, seco
 
 
 def _same_form(competitor: Competitor, rule: Rule) -> bool:
-    call = {"ours": rule.ours, "torch": rule.torch, "jax": rule.optax}[competitor.source.partition(":")[0].removeprefix("peers_")]
+    library = competitor.source.partition(":")[0].removeprefix("peers_")
+    call = {"ours": rule.ours, "c": rule.ours, "torch": rule.torch, "jax": rule.optax}[library]
     return call is None or call.same
 
 

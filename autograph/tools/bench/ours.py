@@ -8,7 +8,7 @@ import numpy as np
 import optimizers
 from autograph import backend as K
 from autograph.graph.tensor import Tensor, Variable
-from optimizers import Adam
+from optimizers import SGD, Adam
 
 from .problems import BETA_1, BETA_2, EPSILON, RATE, ROTATION, ManyParameters, Network, Step, Stepper, Steps
 
@@ -22,7 +22,8 @@ def mlp(network: Network, executor: str = "numpy") -> Step:
         h = K.tanh(K.dot(h, w) + b)
     w, b = layers[-1]
     loss = K.mean(K.categorical_crossentropy(targets, K.dot(h, w) + b, from_logits=True))
-    updates = _adam().get_updates(loss, [p for layer in layers for p in layer])
+    optimizer = _adam() if network.rule == "Adam" else SGD(lr=RATE)
+    updates = optimizer.get_updates(loss, [p for layer in layers for p in layer])
     train = K.function([x, targets], [loss], updates=updates, executor=executor)
     batches = [list(batch) for batch in network.batches]
 
@@ -63,12 +64,12 @@ def updates_separate(problem: ManyParameters) -> Step:
     return lambda i: train(feeds[i % ROTATION])[0]
 
 
-def rule(problem: Steps) -> Stepper:
+def rule(problem: Steps, executor: str = "numpy") -> Stepper:
     """The rule, with one feed for each gradient."""
     name, keywords, _ = problem.rule.ours
     parameters = [K.variable(p) for p in problem.parameters]
     fed = [K.placeholder(p.shape) for p in problem.parameters]
-    train = K.function(fed, [], updates=getattr(optimizers, name)(**keywords).get_updates(fed, parameters))
+    train = K.function(fed, [], updates=getattr(optimizers, name)(**keywords).get_updates(fed, parameters), executor=executor)
     batches = [list(gradients) for gradients in problem.batches]
     registers: list[Variable] = train.compiled.registers
     start = [register.get_value() for register in registers]
@@ -76,6 +77,11 @@ def rule(problem: Steps) -> Stepper:
     for register, value in zip(registers, start, strict=True):
         register.set_value(value)
     return Stepper(lambda i: train(batches[i % len(batches)]), lambda: [p.get_value() for p in parameters], scratch / 1e6)
+
+
+def rule_native(problem: Steps) -> Stepper:
+    """The same as machine code."""
+    return rule(problem, "native")._replace(scratch_mb=None)
 
 
 def _scratch(step: Callable[[], object], registers: Sequence[Variable]) -> int:

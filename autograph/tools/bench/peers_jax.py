@@ -21,7 +21,7 @@ jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 def mlp(network: Network) -> Step:
     """The training step; the batches lie on the device already."""
-    adam = _adam()
+    optimizer = _adam() if network.rule == "Adam" else _Sgd()
     parameters = [tuple(map(jnp.array, layer)) for layer in network.layers]
 
     def loss_of(parameters: list[tuple[jax.Array, jax.Array]], x: jax.Array, targets: jax.Array) -> jax.Array:
@@ -32,10 +32,10 @@ def mlp(network: Network) -> Step:
 
     def train(parameters: Any, state: Any, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, Any, Any]:
         loss, gradients = jax.value_and_grad(loss_of)(parameters, x, targets)
-        changes, state = adam.update(gradients, state)
+        changes, state = optimizer.update(gradients, state)
         return loss, jax.tree.map(jnp.add, parameters, changes), state
 
-    return _stepper(train, adam, parameters, jax.device_put(network.batches))
+    return _stepper(train, optimizer, parameters, jax.device_put(network.batches))
 
 
 def updates(problem: ManyParameters) -> Step:
@@ -87,6 +87,16 @@ def _stepper(train: Any, adam: Any, parameters: Any, batches: Sequence[tuple[Any
 
 def _adam() -> Any:
     return optax.adam(RATE, b1=BETA_1, b2=BETA_2, eps=EPSILON) if optax else _Adam()
+
+
+class _Sgd:
+    """SGD with the two methods of optax's."""
+
+    def init(self, parameters: Any) -> None:
+        return None
+
+    def update(self, gradients: Any, state: None) -> tuple[Any, None]:
+        return jax.tree.map(lambda g: -RATE * g, gradients), state
 
 
 class _AdamState(NamedTuple):

@@ -14,7 +14,7 @@ def mlp(network: Network) -> Step:
     kernel_gradients, bias_gradients = [np.empty_like(w) for w in kernels], [np.empty_like(b) for b in biases]
     outputs = [np.empty((network.batch, size), np.float32) for size in network.sizes[1:]]
     deltas, scratch = [np.empty_like(a) for a in outputs], [np.empty_like(a) for a in outputs]
-    update = adam(kernels + biases)
+    update = adam(kernels + biases) if network.rule == "Adam" else sgd(kernels + biases)
     gradients = kernel_gradients + bias_gradients
     batches, last = network.batches, len(kernels) - 1
 
@@ -101,6 +101,16 @@ def _updates(parameters: list[Array], gradients: list[list[Array]], shown: Array
         return before
 
     return step
+
+
+def sgd(parameters: Sequence[Array]) -> Callable[[Sequence[Array]], None]:
+    """SGD in place; call it with the gradients, which it scales."""
+
+    def update(gradients: Sequence[Array]) -> None:
+        for p, g in zip(parameters, gradients, strict=True):
+            p -= np.multiply(g, np.float32(RATE), out=g)
+
+    return update
 
 
 def adam(parameters: Sequence[Array]) -> Callable[[Sequence[Array]], None]:

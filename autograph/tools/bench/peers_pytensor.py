@@ -24,7 +24,8 @@ def mlp(network: Network) -> Step:
         h = pt.tanh(pt.dot(h, w) + b)
     w, b = parameters[-1]
     loss = -pt.mean(pt.sum(targets * pt.special.log_softmax(pt.dot(h, w) + b, axis=1), axis=1))
-    train = pytensor.function([x, targets], loss, updates=_adam(loss, [p for layer in parameters for p in layer]))
+    rule = _adam if network.rule == "Adam" else _sgd
+    train = pytensor.function([x, targets], loss, updates=rule(loss, [p for layer in parameters for p in layer]))
     train.trust_input = True
     batches = network.batches
 
@@ -32,6 +33,10 @@ def mlp(network: Network) -> Step:
         return float(train(*batches[i % ROTATION]))
 
     return step
+
+
+def _sgd(loss: Any, parameters: Sequence[Any]) -> list[tuple[Any, Any]]:
+    return [(p, p - RATE * g) for p, g in zip(parameters, pytensor.grad(loss, list(parameters)), strict=True)]
 
 
 def _adam(loss: Any, parameters: Sequence[Any]) -> list[tuple[Any, Any]]:

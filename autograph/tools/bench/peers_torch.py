@@ -13,15 +13,28 @@ _adam = partial(torch.optim.Adam, lr=RATE, betas=(BETA_1, BETA_2), eps=EPSILON)
 
 
 def mlp(network: Network) -> Step:
-    """The training step with `torch.optim.Adam` as it comes."""
+    """The training step with `torch.optim.Adam`, or SGD, as it comes."""
     model = _model(network)
-    return _mlp(network, model, _adam(model.parameters()))
+    return _mlp(network, model, _optimizer(network, model))
 
 
 def mlp_fused(network: Network) -> Step:
-    """The training step with `torch.optim.Adam(fused=True)`."""
+    """The training step with `fused=True`."""
     model = _model(network)
-    return _mlp(network, model, _adam(model.parameters(), fused=True))
+    return _mlp(network, model, _optimizer(network, model, fused=True))
+
+
+def mlp_compiled(network: Network) -> Step:
+    """The same, with the network compiled by `torch.compile`."""
+    model = _model(network)
+    model.compile()
+    return _mlp(network, model, _optimizer(network, model, fused=True))
+
+
+def _optimizer(network: Network, model: torch.nn.Module, **form: bool) -> torch.optim.Optimizer:
+    if network.rule == "Adam":
+        return _adam(model.parameters(), **form)
+    return torch.optim.SGD(model.parameters(), lr=RATE, **form)
 
 
 def _model(network: Network) -> torch.nn.Sequential:

@@ -17,13 +17,19 @@ Step = Callable[[int], float]  # the number of the step -> the number it compute
 RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-7  # of Adam, for all
 ROTATION = 64  # one batch for ever would sit in the cache, and its loss would sink to zero
 GRADIENTS = 8  # batches of them: so few that small ones lie in the cache, as if they had just been made
-BATCH_SIZES = {"4-64-64-2": 32, "784-128-10": 32, "784-512-512-10": 128}
+BATCH_SIZES = {"4-64-64-2": 32, "784-128-10": 32, "784-512-512-10": 128, "784-500-10": 1}
+PLAIN = {"784-500-10"}  # networks that learn by SGD, from one case after another
 MANY_PARAMETERS = "400 parameters of 100 numbers"
+ACTOR_CRITIC = "actor and critic, 64-64 each, batch 64"
+ROWS = 1000
+ROW_FUNCTIONS = tuple(f"{name}, {ROWS} × {ROWS}" for name in ("softmax", "layer normalisation", "log-sum-exp"))
+DISCOUNT, TAU = 0.99, 0.005
+Layers = tuple[tuple[Array, Array], ...]
 
 
 @dataclass(frozen=True)
 class Network:
-    """One training step: tanh layers, softmax cross-entropy on one-hot targets, Adam; a step returns its loss.
+    """One training step: tanh layers, softmax cross-entropy on one-hot targets, Adam or SGD; a step returns its loss.
 
     `layers` holds the first kernel and bias of each layer (a competitor copies what it changes), `batches` pairs of
     inputs and targets.
@@ -31,8 +37,31 @@ class Network:
 
     sizes: tuple[int, ...]
     batch: int
-    layers: tuple[tuple[Array, Array], ...]
+    layers: Layers
     batches: tuple[tuple[Array, Array], ...]
+    rule: str = "Adam"
+
+
+@dataclass(frozen=True)
+class ActorCritic:
+    """A step of deterministic policy gradients: Adam on the loss of the critic, (Q(s, a) − r − γ·Q′(s′, μ′(s′)))², and on
+    that of the actor, −Q(s, μ(s)), while the late networks come nearer by τ to what those were; it returns the critic's.
+
+    A row of `batches` holds states, actions, rewards and the states that followed.
+    """
+
+    actor: Layers
+    critic: Layers
+    batches: tuple[tuple[Array, Array, Array, Array], ...]
+
+
+@dataclass(frozen=True)
+class RowFunction:
+    """A function of each row of x, and its gradient for `given` numbers; step i returns the gradient's i-th of the diagonal."""
+
+    name: str
+    x: Array
+    given: Array
 
 
 @dataclass(frozen=True)
@@ -68,8 +97,12 @@ class Stepper(NamedTuple):
     scratch_mb: float | None = None
 
 
-def problem(name: str) -> Network | ManyParameters:
-    """The problem of that name: `MANY_PARAMETERS`, or the sizes of a network."""
+def problem(name: str) -> Network | ManyParameters | ActorCritic | RowFunction:
+    """The problem of that name, which may be the sizes of a network."""
+    if name in ROW_FUNCTIONS:
+        return row_function(name)
+    if name == ACTOR_CRITIC:
+        return actor_critic()
     return many_parameters() if name == MANY_PARAMETERS else network(name)
 
 
@@ -78,10 +111,29 @@ def network(name: str) -> Network:
     """The network whose sizes are in its name, as in 784-128-10. All who ask get the same arrays."""
     sizes, batch = tuple(map(int, name.split("-"))), BATCH_SIZES.get(name, 32)
     rng = np.random.default_rng(1)
-    layers = [(_glorot(rng, a, b), np.zeros(b, np.float32)) for a, b in pairwise(sizes)]
+    layers = _layers(rng, sizes)
     one_hot = np.eye(sizes[-1], dtype=np.float32)
     labels = rng.integers(0, sizes[-1], (ROTATION, batch))
-    return Network(sizes, batch, tuple(layers), tuple((_normal(rng, batch, sizes[0]), one_hot[row]) for row in labels))
+    batches = tuple((_normal(rng, batch, sizes[0]), one_hot[row]) for row in labels)
+    return Network(sizes, batch, layers, batches, "SGD" if name in PLAIN else "Adam")
+
+
+@cache
+def actor_critic() -> ActorCritic:
+    """The problem `ACTOR_CRITIC`: eight numbers of state, two of action. All who ask get the same arrays."""
+    rng, states, actions, batch = np.random.default_rng(5), 8, 2, 64
+    shapes = ((batch, states), (batch, actions), (batch, 1), (batch, states))
+    batches = [tuple(rng.standard_normal(shape, np.float32) for shape in shapes) for _ in range(ROTATION)]
+    actor, critic = _layers(rng, (states, 64, 64, actions)), _layers(rng, (states + actions, 64, 64, 1))
+    return ActorCritic(actor, critic, tuple(batches))  # type: ignore[arg-type]  # four each
+
+
+@cache
+def row_function(name: str) -> RowFunction:
+    """One of `ROW_FUNCTIONS`. All who ask get the same arrays."""
+    rng, title = np.random.default_rng(6), name.partition(",")[0]
+    x = _normal(rng, ROWS, ROWS)
+    return RowFunction(title, x, _normal(rng, ROWS, 1 if title == "log-sum-exp" else ROWS))
 
 
 @cache
@@ -101,6 +153,10 @@ def steps(rule: Rule, count: int, size: int) -> Steps:
         return tuple(rng.standard_normal(shape, np.float32) for _ in range(count))
 
     return Steps(rule, some(), tuple(some() for _ in range(GRADIENTS)))
+
+
+def _layers(rng: np.random.Generator, sizes: tuple[int, ...]) -> Layers:
+    return tuple((_glorot(rng, a, b), np.zeros(b, np.float32)) for a, b in pairwise(sizes))
 
 
 def _glorot(rng: np.random.Generator, rows: int, columns: int) -> Array:
