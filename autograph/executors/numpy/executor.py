@@ -22,6 +22,7 @@ from autograph.executors.numpy.blas import step_by_gemm
 from autograph.executors.numpy.bound import BoundGroup, Check, joined, with_feeds
 from autograph.executors.numpy.by_blocks import reduce_by_blocks
 from autograph.executors.numpy.emit import Source
+from autograph.executors.numpy.fetched import LONG, Copies
 from autograph.executors.numpy.guards import guard_of, mark_guards
 from autograph.executors.numpy.record import Recorder
 from autograph.executors.numpy.rows import write_by_rows
@@ -317,7 +318,9 @@ def _fetched(value: Value, source: Source) -> str:
         return f"float64({name})"
     if value.shape == ():
         return f"{name}[()]" if value.fixed else f"array({name})[()]"
-    return f"{name}.copy()" if value.fixed and None not in value.shape else f"array({name})"
+    if not value.fixed or None in value.shape:
+        return f"array({name})"
+    return f"{source.thing('copies', Copies())}({name})" if value.nbytes >= LONG else f"{name}.copy()"
 
 
 def _finite(checks: Iterable[Check]) -> bool:
