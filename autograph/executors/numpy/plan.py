@@ -63,10 +63,13 @@ def late(steps: Iterable[Step]) -> list[Step]:
     order: list[Step] = []
 
     def follow(step: Step) -> None:
-        for value in step.reads:
-            if value.root in waiting:
-                follow(waiting.pop(value.root))
-        order.append(step)
+        todo = [step]
+        while todo:
+            needed = next((v.root for v in todo[-1].reads if v.root in waiting), None)
+            if needed is None:
+                order.append(todo.pop())
+            else:
+                todo.append(waiting.pop(needed))
 
     for step in steps:
         ufunc = isinstance(step.function, np.ufunc) and step.safe and bool(step.result.shape)
