@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from autograph.graph.tensor import Placeholder, Tensor, Variable, as_tensor, che
 from autograph.graph.update import check_updates
 from autograph.graph.updates import Update, Updates, as_updates
 from autograph.graph.writing import set_values
+from autograph.looping import Loop
 from autograph.passes.pipeline import FINISH, simplify
 from autograph.program.cache import Cache
 from autograph.program.lower import Tick, lower, split_guards
@@ -275,7 +277,7 @@ class Function:
         outputs  "stack": every tick's outputs along a new first axis; "last": those of the last tick.
 
         Each tick is atomic, the loop is not: an error in tick i raises LoopError with `committed == i`. Signals are
-        heard between ticks; so is KeyboardInterrupt, which passes as it is.
+        heard between ticks, in native code after some milliseconds of them; so is KeyboardInterrupt, which passes as it is.
         """
         choice("outputs", outputs, ("stack", "last"))
         if whole(n, "loop: the number of ticks", 0) < (outputs == "last"):
@@ -287,8 +289,15 @@ class Function:
             if many and len(array) != n:
                 raise FeedError(f"input {p.name!r} is stacked {len(array)} times, the loop runs {n}",
                                 fix="give an entry for each tick, or one for all", after=NOTHING_CHANGED)
+        last = outputs == "last"
         rows: list[list[Any]] = []
-        for i in range(n):
+        together: Loop | None = None
+        i = 0
+        while i < n:
+            done = together.run(i, n) if together else 0
+            i += done
+            if done:
+                continue
             try:
                 row = self._run([array[i] if many else array for array, many in zip(feeds, stacked, strict=True)])
             except Exception as error:
@@ -298,10 +307,17 @@ class Function:
                 stopped = LoopError(what, why=ours.why, fix=fix, after="That tick changed no variable.")
                 stopped.where, stopped.committed = ours.where, i
                 raise stopped from error
-            if outputs == "last":
+            if last:
                 rows.clear()
             rows.append(row)
-        if outputs == "last":
+            if together or (i == 0 and n > 1 and self._program.many() is not None):
+                key = [array.shape[many:] for array, many in zip(feeds, stacked, strict=True)]
+                together = together or Loop(partial(self._many, key), feeds, stacked, row, 1 if last else n)
+                together.put(i, rows.pop())
+            i += 1
+        if together:
+            results = [result[0] if last else result for result in together.results]
+        elif last:
             results = rows[-1]
         elif rows:
             results = [np.stack(column) for column in zip(*rows, strict=True)]
@@ -309,6 +325,17 @@ class Function:
             wanted = self.tick.outputs[: self._output_count]
             results = [np.empty((0, *[size or 0 for size in o.shape]), o.dtype) for o in wanted]
         return self._packed(results)
+
+    def _many(self, key: list[Any], run: Callable[[Any], int]) -> int:
+        """Call `run`, under the lock, with what runs many ticks of the program for feeds of these shapes, or None."""
+
+        def bound() -> int:
+            program = self._program if key == self._key else self._find(key)
+            if program.stamp != epoch[0] + program.arena.epoch:
+                self._bind(program)
+            return run(program.many())
+
+        return locked(self._domain, bound)
 
     # state ------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.executors.native import looping
 from autograph.executors.native.cluster import joined
 from autograph.executors.native.commit import NativeGroup, compilable, group_kernel
 from autograph.executors.native.compiler import assembly, compiled
@@ -22,7 +23,7 @@ from autograph.executors.numpy.emit import Source
 from autograph.executors.numpy.executor import Program, State
 from autograph.executors.numpy.record import Recorder, select
 from autograph.executors.numpy.selection import by_bits
-from autograph.executors.numpy.values import ALWAYS, Guard, Step, Value
+from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.program.lower import Tick
 
 
@@ -65,6 +66,7 @@ class NativeProgram(Program):
 
     def _write(self, feeds: list[Value], early: list[Step], kept: list[Value], recorder: Recorder) -> None:
         assert isinstance(recorder, NativeRecorder)
+        self._feeds = feeds
         self.groups = {p: kernel for p in self.plans if (kernel := group_kernel(p)) is not None}
         early = [piece for step in early for piece in _apart(step)]
         self._views = recorder.views
@@ -108,8 +110,25 @@ class NativeProgram(Program):
             held = bound(list(feeds.values()), entries, work, self.kernels, array)
             groups[-1].calls.append((held.segment, *(Fed(feed, None) for feed in feeds)))
             self.held.append(held)
+            self._fed = list(feeds)
             found += groups
         return found
+
+    def many(self) -> looping.Bound | None:
+        """The program for many ticks in one call, once it is bound; None where some of a tick is Python's."""
+        guarded = any(guard for guard, _ in self._segments()) or any(some.guard for some in self.segments)
+        native = len(self.segments) == len(self.text.steps) <= 1 and len(self.groups) == len(self.plans)
+        plain = all(v.fixed and v.place is not Place.SCALAR for v in self.outputs)
+        if guarded or not native or not plain or self.on_nonfinite != "apply":
+            return None
+        held = iter(self.held)
+        parts = (next(held) if self.segments else None), (next(held) if self.plans else None)
+        given = self.segments[0].arguments if self.segments else [], self._fed if self.plans else []
+        numbers = [looping.numbered(some, self._feeds) for some in given]
+        outputs = [self.run.__globals__[self.text.name(v)] for v in self.outputs]
+        if None in numbers or not all(o.flags.c_contiguous for o in outputs):
+            return None
+        return looping.Bound(parts, tuple(numbers), outputs)  # type: ignore[arg-type]  # two of them, none of which is None
 
     def step_at(self, line: int) -> Step | None:
         step = super().step_at(line)

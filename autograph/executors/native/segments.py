@@ -111,6 +111,7 @@ def bound(
             patch += _PATCH
     dense.segment = builtin(row)
     dense.row, dense.entries = row, base + 8 * entry
+    dense.patches = [[((word - base) // 8, offset) for word, offset in patches[value]] for value in given]
     return dense
 
 
@@ -154,6 +155,7 @@ class Densely:
     segment: Callable[..., None]
     row: np.ndarray[Any, Any]
     entries: int  # where they begin
+    patches: list[list[tuple[int, int]]]  # for each array that is given, the words its address goes to, and what is added
 
     def __init__(self, given: Sequence[Value], host: Host | None) -> None:
         self.given = [(v.dtype, v.shape) for v in given]

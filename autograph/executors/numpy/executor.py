@@ -234,6 +234,10 @@ class Program:
         deque(starmap(operator.call, steps), 0)
         self.skipped = True
 
+    def many(self) -> Any:
+        """The program for many ticks in one call; None, for Python is between any two."""
+        return None
+
     @property
     def nbytes(self) -> int:
         """Bytes of scratch this program asks for."""

@@ -1,0 +1,164 @@
+"""Many ticks in one native call: the entries of the steps, copies of the outputs, the entries of the commit, again and again."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograph.executors.native.compiler import NAME, PLAINLY
+from autograph.executors.native.kernels import kernel
+from autograph.executors.native.segments import Densely
+from autograph.executors.numpy.values import Value
+
+# Words: how many ticks; the entries of the steps and of the commit, or 0; how many outputs there are, and where they are told;
+# how many words are moved on after a tick, and where that is told. An output is told by its address, where its copy goes,
+# how many bytes it has, and how far the next copy is; a moved word by its place, and what is added to it. A kernel that returns
+# less than 0 cannot go on: then the tick is not committed. The result is how many are.
+_TICKS = f"""
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+define i64 {NAME}(ptr %words) {PLAINLY}{{
+entry:
+  %many = load i64, ptr %words
+  %w1 = getelementptr i64, ptr %words, i64 1
+  %steps = load ptr, ptr %w1
+  %w2 = getelementptr i64, ptr %words, i64 2
+  %commit = load ptr, ptr %w2
+  %w3 = getelementptr i64, ptr %words, i64 3
+  %outputs = load i64, ptr %w3
+  %w4 = getelementptr i64, ptr %words, i64 4
+  %told = load ptr, ptr %w4
+  %w5 = getelementptr i64, ptr %words, i64 5
+  %moves = load i64, ptr %w5
+  %w6 = getelementptr i64, ptr %words, i64 6
+  %moved = load ptr, ptr %w6
+  br label %tick
+tick:
+  %t = phi i64 [0, %entry], [%t1, %next]
+  %more = icmp slt i64 %t, %many
+  br i1 %more, label %stepping, label %end
+stepping:
+  %some_steps = icmp ne ptr %steps, null
+  br i1 %some_steps, label %step, label %fetching
+step:
+  %s = phi ptr [%steps, %stepping], [%s1, %stepped]
+  %s_kernel = load ptr, ptr %s
+  %s_done = icmp eq ptr %s_kernel, null
+  br i1 %s_done, label %fetching, label %run_step
+run_step:
+  %s_place = getelementptr i64, ptr %s, i64 1
+  %s_words = load ptr, ptr %s_place
+  %s_past = call i64 %s_kernel(ptr %s_words)
+  %stuck = icmp slt i64 %s_past, 0
+  br i1 %stuck, label %end, label %stepped
+stepped:
+  %s_moves = add i64 %s_past, 1
+  %s_distance = mul i64 %s_moves, 16
+  %s1 = getelementptr i8, ptr %s, i64 %s_distance
+  br label %step
+fetching:
+  br label %fetch
+fetch:
+  %o = phi i64 [0, %fetching], [%o1, %copy]
+  %o_more = icmp slt i64 %o, %outputs
+  br i1 %o_more, label %copy, label %committing
+copy:
+  %o_at = mul i64 %o, 32
+  %o_place = getelementptr i8, ptr %told, i64 %o_at
+  %source = load ptr, ptr %o_place
+  %p1 = getelementptr i64, ptr %o_place, i64 1
+  %target = load ptr, ptr %p1
+  %p2 = getelementptr i64, ptr %o_place, i64 2
+  %size = load i64, ptr %p2
+  %p3 = getelementptr i64, ptr %o_place, i64 3
+  %apart = load i64, ptr %p3
+  call void @llvm.memcpy.p0.p0.i64(ptr %target, ptr %source, i64 %size, i1 false)
+  %following = getelementptr i8, ptr %target, i64 %apart
+  store ptr %following, ptr %p1
+  %o1 = add i64 %o, 1
+  br label %fetch
+committing:
+  %some_commit = icmp ne ptr %commit, null
+  br i1 %some_commit, label %write, label %moving
+write:
+  %c = phi ptr [%commit, %committing], [%c1, %run_write]
+  %c_kernel = load ptr, ptr %c
+  %c_done = icmp eq ptr %c_kernel, null
+  br i1 %c_done, label %moving, label %run_write
+run_write:
+  %c_place = getelementptr i64, ptr %c, i64 1
+  %c_words = load ptr, ptr %c_place
+  %c_past = call i64 %c_kernel(ptr %c_words)
+  %c1 = getelementptr i8, ptr %c, i64 16
+  br label %write
+moving:
+  br label %move
+move:
+  %m = phi i64 [0, %moving], [%m1, %add]
+  %m_more = icmp slt i64 %m, %moves
+  br i1 %m_more, label %add, label %next
+add:
+  %m_at = mul i64 %m, 16
+  %m_place = getelementptr i8, ptr %moved, i64 %m_at
+  %word = load ptr, ptr %m_place
+  %q1 = getelementptr i64, ptr %m_place, i64 1
+  %by = load i64, ptr %q1
+  %old = load i64, ptr %word
+  %new = add i64 %old, %by
+  store i64 %new, ptr %word
+  %m1 = add i64 %m, 1
+  br label %move
+next:
+  %t1 = add i64 %t, 1
+  br label %tick
+end:
+  ret i64 %t
+}}
+"""
+
+_PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)  # a call of such a function lets other threads run
+
+
+class Bound(NamedTuple):
+    """A program for many ticks.
+
+    parts    the segment of the steps and that of the commit, where there are such
+    feeds    of each part, the numbers of the feeds that it is given
+    outputs  the arrays where outputs are
+    """
+
+    parts: tuple[Densely | None, Densely | None]
+    feeds: tuple[list[int], list[int]]
+    outputs: list[Any]
+
+    def run(self, feeds: Sequence[Any], stacked: Sequence[bool], results: Sequence[Any], start: int, count: int) -> int:
+        """So many ticks from the one that is number `start`; how many there were.
+
+        feeds    in C order and aligned; of what is `stacked`, tick i gets the i-th entry
+        results  for each output an array of one entry, or of one for each tick
+        """
+        moves: list[tuple[int, int]] = []
+        for part, numbers in zip(self.parts, self.feeds, strict=True):
+            for words, number in zip(part.patches, numbers, strict=True) if part else ():
+                assert part is not None
+                array, many = feeds[number], stacked[number]
+                first = array.ctypes.data + (start * array.strides[0] if many else 0)
+                for at, offset in words:
+                    part.row[at] = first + offset
+                    if many:
+                        moves.append((part.row.ctypes.data + 8 * at, array.strides[0]))
+        told = []
+        for source, target in zip(self.outputs, results, strict=False):  # those behind are of plain tensors among updates
+            apart = source.nbytes if len(target) > 1 else 0
+            told.append((source.ctypes.data, target.ctypes.data + start * apart, source.nbytes, apart))
+        outputs, moved = np.array(told, np.int64), np.array(moves, np.int64)
+        entries = [part.entries if part else 0 for part in self.parts]
+        row = np.array([count, *entries, len(told), outputs.ctypes.data, len(moves), moved.ctypes.data], np.int64)
+        return int(_PROTOTYPE(kernel(_TICKS).address)(row.ctypes.data))
+
+
+def numbered(given: Sequence[Value], feeds: Sequence[Value]) -> list[int] | None:
+    """The numbers of the feeds that are given; None where something else is."""
+    return [feeds.index(v) for v in given] if set(given) <= set(feeds) else None
