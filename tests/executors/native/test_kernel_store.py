@@ -158,8 +158,9 @@ def test_processes_that_write_the_same_entries_at_once_agree(folder: Path) -> No
         "assert (root == np.sqrt(a)).all() and (minus == -a).all() and (total == a.sum(1)).all() and (other == a * a - 1).all()\n"
     )
     environment = {**os.environ, "AUTOGRAPH_KERNEL_STORE": str(folder), "PYTHONWARNINGS": "error::RuntimeWarning"}
-    running = [subprocess.Popen([sys.executable, "-c", program], env=environment) for _ in range(4)]
-    assert [process.wait(120) for process in running] == [0] * 4
+    start = [sys.executable, "-c", program]
+    running = [subprocess.Popen(start, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=120)[1] for process in running] == [""] * 4
     names = [entry.name for entry in folder.iterdir()]
     assert names and all(len(name) == 64 for name in names)
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
