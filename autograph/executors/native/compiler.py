@@ -116,6 +116,7 @@ def features() -> frozenset[str]:
     return frozenset(name for name, has in llvm.get_host_cpu_features().items() if has)
 
 
+@functools.cache
 def lanes() -> int:
     """How many numbers of 32 bits a register of the processor holds."""
     return 16 if "avx512f" in features() else 8 if "avx2" in features() else 4

@@ -16,7 +16,7 @@ from autograph.executors.numpy.values import Value
 # Words: how many ticks; the entries of the steps and of the commit, or 0; how many outputs there are, and where they are told;
 # how many words are moved on after a tick, and where that is told. An output is told by its address, where its copy goes,
 # how many bytes it has, and how far the next copy is; a moved word by its place, and what is added to it. A kernel that returns
-# less than 0 cannot go on: then the tick is not committed. The result is how many are.
+# -1 cannot go on: then the tick is not committed. The result is how many are.
 _TICKS = f"""
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 define i64 {NAME}(ptr %words) {PLAINLY}{{
@@ -51,7 +51,7 @@ run_step:
   %s_place = getelementptr i64, ptr %s, i64 1
   %s_words = load ptr, ptr %s_place
   %s_past = call i64 %s_kernel(ptr %s_words)
-  %stuck = icmp slt i64 %s_past, 0
+  %stuck = icmp eq i64 %s_past, -1
   br i1 %stuck, label %end, label %stepped
 stepped:
   %s_moves = add i64 %s_past, 1

@@ -55,7 +55,7 @@ def segment(name: str, items: Sequence[Native], views: Views, outer: Guard) -> S
                 _extend(opened)
                 entries.append((GUARD, words))
                 opened.append(words)
-        for entry, step in zip(item.kernels(), told(item), strict=True):
+        for entry, step in told(item):
             entries.append(entry)
             _extend(opened)
             if step is not None:

@@ -86,24 +86,20 @@ class Repeat:
         return self.step.turns * sum(item.work for item in self.items)
 
     def kernels(self) -> list[Entry]:
-        return [entry for entry, _ in self._told()]
+        return [entry for entry, _ in self.told()]
 
-    def _told(self) -> list[tuple[Entry, Step | None]]:
+    def told(self) -> list[tuple[Entry, Step | None]]:
         """The entries, each with the step that it may leave to NumPy."""
         step = self.step
         inner = self._listed(step.opening)
         for item in self.items:
-            inner += zip(item.kernels(), told(item), strict=True)
+            inner += told(item)
         inner += self._listed(step.closing)
         begin = [*step.before, repeating.head(step.turns, len(inner), step.turn, step.going)]
         return [*self._listed(begin), *inner, *self._listed([repeating.back(len(inner)), *step.behind])]
 
     def _listed(self, some: Sequence[Written]) -> list[tuple[Entry, Step | None]]:
         return [(_entry(one, self.views), None) for one in some]
-
-    def told(self) -> list[Step | None]:
-        """For each entry the step that it may leave to NumPy."""
-        return [step for _, step in self._told()]
 
 
 @dataclass(eq=False)
@@ -141,12 +137,9 @@ Native = Loop | Multiply | Single | Repeat
 Item = Native | OnHost
 
 
-def told(item: Native) -> list[Step | None]:
-    """For each entry of an item the step that it may leave to NumPy."""
-    match item:
-        case Single():
-            return [item.step]
-        case Repeat():
-            return item.told()
-        case _:
-            return [None] * len(item.kernels())
+def told(item: Native) -> list[tuple[Entry, Step | None]]:
+    """The entries of an item, each with the step that it may leave to NumPy."""
+    if isinstance(item, Repeat):
+        return item.told()
+    step = item.step if isinstance(item, Single) else None
+    return [(entry, step) for entry in item.kernels()]

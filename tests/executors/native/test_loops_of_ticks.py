@@ -14,6 +14,7 @@ pytest.importorskip("llvmlite", reason="the native executor is built on llvmlite
 pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
+from autograph.control import map_rows
 from autograph.executors.native.looping import Bound
 from optimizers import Adam
 
@@ -81,6 +82,21 @@ def test_long_feeds_of_the_commit_are_stacked_too(monkeypatch: pytest.MonkeyPatc
         total += row
     np.testing.assert_array_equal(w.get_value(), total)
     assert sum(counts) == 5
+
+
+def test_graphs_that_an_op_holds_are_looped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = ag.placeholder((None, 3))
+    w = ag.variable(np.ones(3), dtype="float32")
+    row = ag.placeholder((3,))
+    rows = map_rows(row * 2.0 + ag.reduce_max(row), row, x)
+    f, g = (ag.function([x], rows, [(w, w + ag.reduce_sum(rows, 0))], executor=name) for name in ("native", "numpy"))
+    xs = np.random.default_rng(4).normal(size=(7, 5, 3)).astype("float32")
+    counts = counted(monkeypatch)
+    got, after = f.loop(7, xs), w.get_value()
+    w.set_value(np.ones(3, "float32"))
+    np.testing.assert_allclose(got, g.loop(7, xs), rtol=1e-6)
+    np.testing.assert_allclose(after, w.get_value(), rtol=1e-5)
+    assert sum(counts) == 6
 
 
 @pytest.mark.parametrize("case", ["guard", "skip", "host"])
