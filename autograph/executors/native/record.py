@@ -28,7 +28,7 @@ from autograph.tensor_type import DType
     "undiagonal", "roll", "shift", "gather", "scatter", "advanced_index", "advanced_scatter", "take_along_axis",
     "scatter_along_axis", "dynamic_index", "dynamic_unslice", "class_labels", "one_hot", "argmax", "argmin", "cumsum", "cumprod",
     "linear_scan", "searchsorted", "sort", "argsort", "top_k", "cholesky", "inv", "solve", "det", "orthonormal", "cofactor",
-    "cofactor_slope", "floor_divide", "remainder",
+    "cofactor_slope", "floor_divide", "remainder", "basis_like", "reshape_to", "broadcast_to_sizes",
 )  # fmt: skip
 class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
     """The namespace handed to `eval` where steps become machine code.
@@ -82,6 +82,10 @@ class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
 
     def polygamma(self, n: int, x: Any) -> Value:
         return self._special("polygamma", n, x)
+
+    def _inner(self, name: str, arguments: list[Any]) -> bool:
+        """A node of half precision is computed in single."""
+        return self.node.dtype.char == "e" or super()._inner(name, arguments)
 
     def matmul(self, a: Any, b: Any) -> Value:
         """A product, or the zeros that a sum of no terms is."""

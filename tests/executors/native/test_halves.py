@@ -94,7 +94,8 @@ def test_wider_numbers_are_rounded_to_halves_once() -> None:
 BUILDS: dict[str, Callable[..., Any]] = {
     "chain": lambda x, y: ag.where(x > y, x * y + 1, -x) / 3, "sums": lambda x, y: [
         ag.reduce_sum(x), ag.reduce_sum(x * y, 0), ag.reduce_mean(x, 1), ag.reduce_max(x, 1), ag.reduce_min(y)],
-    "products": lambda x, y: [ag.matmul(x, ag.transpose(y)), ag.softmax(x), ag.logsumexp(y, axis=1), ag.reduce_var(x, axis=0)],
+    "products": lambda x, y: [ag.matmul(x, ag.transpose(y)), ag.matmul(ag.stack([x, y]), ag.transpose(y))],
+    "rows": lambda x, y: [ag.softmax(x), ag.logsumexp(y, axis=1), ag.reduce_var(x, axis=0)],
     "moves": lambda x, y: [ag.concatenate([x, y], 1), ag.stack([x, y]), ag.transpose(x), x[::-1, 1:4],
                            ag.pad(x, ((1, 0), (2, 3)))],
     "places": lambda x, y: [ag.gather(x, [2, 0, 2]), ag.sort(x[:, :6], axis=1), ag.argmax(x, 1), ag.cumsum(y, 1),
