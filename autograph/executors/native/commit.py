@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from autograph.executors.native import loops
+from autograph.executors.native import language, loops
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import type_of
 from autograph.executors.native.items import Address, Entry, Words
 from autograph.executors.native.lowering import Elementwise, choice, of_ufunc
+from autograph.executors.native.placing import put
 from autograph.executors.numpy.bound import BoundGroup, runs, side_by_side
 from autograph.executors.numpy.commit import Group
 from autograph.executors.numpy.plan import GroupPlan
 from autograph.executors.numpy.record import select
+from autograph.executors.numpy.rows import PutRows
 from autograph.executors.numpy.values import Place, Value
 
 _MOST = 64  # calls of one loop
@@ -62,9 +64,27 @@ class GroupKernel:
         return loops.text(replace(self._nest, lanes=loops.widths(size, False)[0]))
 
 
-def group_kernel(p: GroupPlan) -> GroupKernel | None:
+class RowsKernel:
+    """A group that puts rows into one register, as the step `put_rows` does once it has looked at the numbers."""
+
+    sizes = (0,)
+
+    def __init__(self, home: Value) -> None:
+        moved = f"i{home.dtype.itemsize}"
+        self._text = language.text(put, (moved, "i8", moved))
+
+    def text(self, size: int) -> str:
+        """The kernel, which is one for any size."""
+        return self._text
+
+
+def group_kernel(p: GroupPlan) -> GroupKernel | RowsKernel | None:
     """The kernel of a group, and its plan freed of what it does not need; None where NumPy has to run it."""
-    calls = compilable(p.group)
+    g = p.group
+    if not p.late and len(g.calls) == 1 and isinstance(g.calls[0][0], PutRows):
+        home = g.calls[0][1][-1]
+        return RowsKernel(home if isinstance(home, Value) else g.columns[home][0])
+    calls = compilable(g)
     if calls is None:
         return None
     kernel = GroupKernel(p, calls)
@@ -127,6 +147,25 @@ class NativeGroup(BoundGroup):
                     self.entries.append((kernel.text(stop - start), words))
             self._check(p, arrays, waiting)
         self.work = ends[-1] * len(g.calls)
+
+
+class RowsGroup(BoundGroup):
+    """The rows of one register on real arrays."""
+
+    def __init__(self, p: GroupPlan, kernel: RowsKernel, array: Callable[[Value], Any]) -> None:
+        self.calls, self.late, self.checks = [], [], []
+        g = p.group
+        numbers, rows, home = [array(a if isinstance(a, Value) else g.columns[a][0]) for a in g.calls[0][1]]
+        addresses = [a.ctypes.data for a in (rows, numbers, home)]
+        self.entries: list[Entry] = [(kernel.text(0), [1, len(home), home.size // len(home), len(numbers), *addresses])]
+        self.work = rows.size
+
+
+def native_group(
+    p: GroupPlan, kernel: GroupKernel | RowsKernel, array: Callable[[Value], Any], feeds: dict[Value, Value]
+) -> NativeGroup | RowsGroup:
+    """A group that has a kernel, on real arrays."""
+    return RowsGroup(p, kernel, array) if isinstance(kernel, RowsKernel) else NativeGroup(p, kernel, array, feeds)
 
 
 def _flat(feed: Value) -> Value:

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograph.executors.native import looping
 from autograph.executors.native.cluster import joined
-from autograph.executors.native.commit import NativeGroup, compilable, group_kernel
+from autograph.executors.native.commit import compilable, group_kernel, native_group
 from autograph.executors.native.compiler import assembly, compiled
 from autograph.executors.native.kernels import check
 from autograph.executors.native.record import NativeRecorder
@@ -103,7 +103,7 @@ class NativeProgram(Program):
                 found += super()._commit(list(some), array)
                 continue
             feeds: dict[Value, Value] = {}
-            groups = [NativeGroup(p, self.groups[p], array, feeds) for p in some]
+            groups = [native_group(p, self.groups[p], array, feeds) for p in some]
             work = sum(group.work for group in groups)
             entries = [entry for group in groups for entry in group.entries]
             self.kernels.update(compiled(text for text, _ in entries))

@@ -73,7 +73,7 @@ def _gather(outer: Word, size: Word, inner: Word, count: Word, x: Line, indices:
                 copy(out + (o * count + k) * inner, x + (o * size + _row(indices[k], size)) * inner, inner)
 
 
-def _put(outer: Word, size: Word, inner: Word, count: Word, rows: Line, indices: Line, out: Line) -> Any:
+def put(outer: Word, size: Word, inner: Word, count: Word, rows: Line, indices: Line, out: Line) -> Any:
     for o in range(outer):
         for k in range(count):
             copy(out + (o * size + _row(indices[k], size)) * inner, rows + (o * count + k) * inner, inner)
@@ -82,13 +82,13 @@ def _put(outer: Word, size: Word, inner: Word, count: Word, rows: Line, indices:
 def _unpicked(outer: Word, size: Word, inner: Word, count: Word, g: Line, indices: Line, out: Line) -> Any:
     _check(count, size, indices)
     fill(out, 0, outer * size * inner)
-    _put(outer, size, inner, count, g, indices, out)
+    put(outer, size, inner, count, g, indices, out)
 
 
 def _put_rows(size: Word, inner: Word, count: Word, x: Line, indices: Line, rows: Line, out: Line) -> Any:
     _check(count, size, indices)
     copy(out, x, size * inner)
-    _put(1, size, inner, count, rows, indices, out)
+    put(1, size, inner, count, rows, indices, out)
 
 
 def _add(outer: Word, size: Word, inner: Word, count: Word, updates: Line, indices: Line, out: Line) -> Any:
