@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import ast
 import functools
-import inspect
-import textwrap
+import linecache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -79,7 +78,10 @@ def text(function: Callable[..., Any], types: tuple[str, ...]) -> str:
 
 @functools.cache
 def _tree(function: Callable[..., Any]) -> ast.FunctionDef:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    code = function.__code__
+    last = max(place[1] for place in code.co_positions() if place[1] is not None)
+    lines = linecache.getlines(code.co_filename, function.__globals__)[code.co_firstlineno - 1 : last]
+    tree = ast.parse("".join(lines)).body[0]
     assert isinstance(tree, ast.FunctionDef)
     if ast.get_docstring(tree) is not None:
         del tree.body[0]
