@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from autograph.executors.executor import Unavailable
 from autograph.executors.native import looping
 from autograph.executors.native.cluster import joined
 from autograph.executors.native.commit import compilable, group_kernel, native_group
 from autograph.executors.native.compiler import assembly, compiled
 from autograph.executors.native.kernels import check
+from autograph.executors.native.language import readable
 from autograph.executors.native.record import NativeRecorder
 from autograph.executors.native.segments import Densely, Host, Segment, bound, segment
 from autograph.executors.native.singles import Item, OnHost
@@ -190,6 +192,8 @@ class NativeExecutor:
 
     def __init__(self) -> None:
         check()
+        if not readable():
+            raise Unavailable("the text of its own kernels is not installed")
 
     def state(self) -> State:
         return State()

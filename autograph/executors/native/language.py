@@ -76,12 +76,22 @@ def text(function: Callable[..., Any], types: tuple[str, ...]) -> str:
     return code.text()
 
 
+def _lines(function: Callable[..., Any]) -> list[str]:
+    """The text of a module from a function of it on."""
+    code = function.__code__
+    return linecache.getlines(code.co_filename, function.__globals__)[code.co_firstlineno - 1 :]
+
+
+def readable() -> bool:
+    """Whether texts of functions are there to be read, and not their compiled form alone."""
+    return bool(_lines(readable))
+
+
 @functools.cache
 def _tree(function: Callable[..., Any]) -> ast.FunctionDef:
-    code = function.__code__
-    last = max(place[1] for place in code.co_positions() if place[1] is not None)
-    lines = linecache.getlines(code.co_filename, function.__globals__)[code.co_firstlineno - 1 : last]
-    tree = ast.parse("".join(lines)).body[0]
+    lines = _lines(function)
+    end = next((k for k, line in enumerate(lines) if k and line[0] not in " )\n"), len(lines))
+    tree = ast.parse("".join(lines[:end])).body[0]
     assert isinstance(tree, ast.FunctionDef)
     if ast.get_docstring(tree) is not None:
         del tree.body[0]

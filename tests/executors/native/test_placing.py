@@ -222,3 +222,13 @@ def test_sizes_that_are_planned_are_looked_at() -> None:
     assert "\n" not in native.explain(), native.explain()
     with pytest.raises(ag.ShapeError):
         native(feeds[0], [4, 4], *feeds[2:])
+
+
+def test_an_index_outside_is_told_where_other_threads_may_run_meanwhile() -> None:
+    x, i = ag.placeholder((None, 4)), ag.placeholder((None,), dtype="int64")
+    f = ag.function([x, i], ag.reduce_sum(ag.gather(ag.exp(x), i) * 2.0), executor="native")
+    data, places = np.zeros((100_000, 4), "float32"), np.arange(100_000)
+    for _ in range(3):
+        assert f(data, places) == 800_000
+        with pytest.raises(ag.IndexRangeError, match=r"index 100000 at \[99999\]"):
+            f(data, places + 1)
