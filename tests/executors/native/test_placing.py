@@ -13,7 +13,7 @@ pytest.importorskip("llvmlite", reason="the native executor is built on llvmlite
 pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
-from autograph.executors.native import segments
+from autograph.executors.native import compiler, segments
 from autograph.graph.op import REGISTRY
 from autograph.graph.tensor import apply
 from autograph.ops import gathering, rows
@@ -191,6 +191,21 @@ def test_a_step_that_numpy_runs_in_the_middle_of_a_segment_is_followed_by_the_re
         bad = np.array([0, 1, 9])
         equal(f(feed, bad), wanted)
     assert len(ran) == 2
+
+
+def test_a_new_number_of_indices_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = ag.variable(np.ones((40, 8)))
+    i, t = ag.placeholder((None,), dtype="int64"), ag.placeholder((None, 8))
+    loss = ag.reduce_sum(ag.square(ag.gather(table, i) - t)) + ag.reduce_sum(ag.cumsum(ag.take_along_axis(t, ag.argsort(t), 1)))
+    step = ag.function([i, t], [loss, ag.argmax(t, 0)], SGD(lr=0.1).get_updates(loss, [table]), executor="native")
+    step(np.zeros(9, int), np.ones((9, 8)))
+
+    def forbidden(texts: list[str]) -> Any:
+        raise AssertionError(f"{len(texts)} kernels would be compiled")
+
+    monkeypatch.setattr(compiler, "_compile", forbidden)
+    for count in (5, 17, 30):
+        step(np.zeros(count, int), np.ones((count, 8)))
 
 
 def test_an_embedding_trains_by_rows_in_machine_code() -> None:
