@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autograph.arrays import indexing, numpy_namespace
+from autograph.arrays.rows import added_rows
 from autograph.executors.native.accumulators import ACCUMULATORS
 from autograph.executors.native.division import DIVISION
 from autograph.executors.native.drawing import DRAWING
@@ -87,6 +88,8 @@ def lowered(step: Step) -> Lowered:
         return of_ufunc(step.function, reads, step.result) if known else Host(_unknown(step))
     if step.name in SPECIAL and step.function is into(step.name.partition("_")[0]):
         return Elementwise(step.name, list(step.reads), [_type(step.result)], _type(step.result))
+    if step.function is added_rows and step.result.dtype.char == "e":
+        return Host("rows of half precision are added in single")
     if step.function in WRITTEN:
         return WRITTEN[step.function](step)
     if step.name in ACCUMULATORS and step.function is getattr(numpy_namespace, step.name):

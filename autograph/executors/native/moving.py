@@ -25,6 +25,10 @@ class MovingRecorder(Recorder):
         """Whether all are arrays of sizes that are known, and of types that kernels read."""
         return all(isinstance(v, Value) and None not in v.shape and v.dtype.char != "e" for v in map(self._known, values))
 
+    def _static(self, *values: Any) -> bool:
+        """Whether all are arrays of sizes that are known: enough for what only moves."""
+        return all(isinstance(v, Value) and None not in v.shape for v in map(self._known, values))
+
     def _put(self, x: Value, result: Value) -> None:
         """Copy x into an array, or into a view of one."""
         if 0 not in result.shape:
@@ -171,8 +175,7 @@ class MovingRecorder(Recorder):
 
     def _placed(self, name: str, dtype: DType, shape: tuple[int, ...], *arguments: Any) -> Value:
         """The same for the namespace's function of this name."""
-        function = getattr(numpy_namespace, name) if name in numpy_namespace.WITH_OUT else into(name)
-        return self._step(name, function, dtype, shape, *arguments)
+        return self._step(name, into(name), dtype, shape, *arguments)
 
     def _numbers(self, indices: Any) -> bool:
         return self._plain(indices) and indices.dtype.kind in "iu"
@@ -251,7 +254,7 @@ class MovingRecorder(Recorder):
         return self.unslice(g, shape, picked)
 
     def put_rows(self, x: Any, indices: Any, new: Any) -> Value:
-        if not self._plain(x) or not self._numbers(indices):
+        if not self._static(x, new) or not self._numbers(indices):
             return self._call("put_rows", rows.put_rows, x, indices, new)
         part = (*indices.shape, *x.shape[1:])
         return self._placed("put_rows", x.dtype, x.shape, self._dense(x), self._dense(indices), self._dense(new, part))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograph.arrays import movement
-from autograph.arrays import rows as arrays
+from autograph.arrays.rows import added_rows, is_last, row_numbers, rows_at
 from autograph.executors.native.instructions import copy, fill, of, plus, whole
 from autograph.executors.native.language import Line, Word
 from autograph.executors.native.special import into
@@ -341,7 +341,7 @@ def stretched(x: Any, sizes: Any, planned: Any, out: Any) -> None:
 PLACING: dict[Callable[..., Any], Callable[[Step], Written]] = {
     into("gather"): _by_axis, into("scatter"): _into_zeros, into("scatter_add"): _into_x, into("take_along_axis"): _from_lines,
     into("scatter_along_axis"): _into_lines, into("counted"): _numbered, into("class_labels"): _classes,
-    into("unpicked"): _unpick, reshaped: _to_sizes, stretched: _to_sizes, arrays.row_numbers: _numbered,
-    arrays.put_rows: _replaced, arrays.rows_at: _rows_at, arrays.touched_rows: _touched, arrays.is_last: _last,
-    arrays.touched_sums: _group_sums, arrays.added_rows: _added,
-}  # fmt: skip
+    into("unpicked"): _unpick, reshaped: _to_sizes, stretched: _to_sizes, into("put_rows"): _replaced,
+    into("touched_rows"): _touched, into("touched_sums"): _group_sums, into("is_last"): _last, row_numbers: _numbered,
+    rows_at: _rows_at, is_last: _last, added_rows: _added,
+}  # fmt: skip  # those of `into` for what the recorder has put in order, the plain ones for what a commit by rows has

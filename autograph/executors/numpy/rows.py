@@ -46,7 +46,7 @@ def write_by_rows(
     checked  whether new values are checked before they go home
     """
     functions = (arrays.put_rows, scatter_add)
-    makers = {step.result: step for step in early if getattr(step.function, "__wrapped__", step.function) in functions}
+    makers = {step.result: step for step in early if _function(step) in functions}
     readers = count_readers(parts, early, kept) if makers else {}
     for part in parts:
         home, step = part.writes[0].home, makers.get(part.writes[0].value)
@@ -59,6 +59,11 @@ def write_by_rows(
             new.guard = part.guard
         early = [other for other in early if other is not step] + recorder.steps[mark:]
     return early
+
+
+def _function(step: Step) -> Any:
+    """What a step calls; another executor may have put it into a function of its own."""
+    return getattr(step.function, "__wrapped__", step.function)
 
 
 def _pays(step: Step, home: Value) -> bool:
@@ -83,7 +88,7 @@ def _arguments(step: Step, home: Value, early: list[Step], recorder: Recorder, c
     shape = (math.prod(indices.shape), *home.shape[1:])
     maker = next((other for other in early if other.result is indices), None)
     numbers = indices
-    if maker is None or maker.function is not arrays.touched_rows or maker.arguments[1] != home.shape[0]:
+    if maker is None or _function(maker) is not arrays.touched_rows or maker.arguments[1] != home.shape[0]:
         numbers = made("row_numbers", DTYPES["int64"], shape[:1], indices, home.shape[0])
     if not rows.fixed or rows.root.place is Place.HOME:
         rows = recorder.copy(rows)

@@ -247,3 +247,21 @@ def test_an_index_outside_is_told_where_other_threads_may_run_meanwhile() -> Non
         assert f(data, places) == 800_000
         with pytest.raises(ag.IndexRangeError, match=r"index 100000 at \[99999\]"):
             f(data, places + 1)
+
+
+@pytest.mark.parametrize("count", [3, 60])
+def test_rows_of_half_precision_are_those_of_numpy(count: int) -> None:
+    rng = np.random.default_rng(count)
+    start, g = rng.normal(size=(20, 9)).astype("float16"), rng.normal(size=(count, 9)).astype("float16")
+    i = indices(rng, (count,), 20)
+    found = []
+    for executor in ("native", "numpy"):
+        homes = [ag.variable(start, dtype="float16") for _ in range(3)]
+        places, values, table = (ag.placeholder(a.shape, dtype=a.dtype) for a in (i, g, start))
+        outputs = [rows.touched_sums(values, places, table), rows.put_rows(table, places, 1), rows.put_rows(table, places, values),
+                   ag.scatter_add(table, places, values[:1]), ag.gather(table, places), ag.cumsum(table, 1)]  # fmt: skip
+        news = [rows.put_rows(homes[0], places, 2), ag.scatter_add(homes[1], places, values),
+                rows.put_rows(homes[2], rows.touched_rows(places, table), rows.touched_sums(values, places, table))]  # fmt: skip
+        f = ag.function([places, values, table], outputs, list(zip(homes, news, strict=True)), executor=executor)
+        found.append([*f(i, g, start), *(home.get_value() for home in homes)])
+    equal(*found)
