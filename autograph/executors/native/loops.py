@@ -316,7 +316,7 @@ def apply(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:
 def apply_once(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:
     """The same where there is one number: what C's library has takes no time to compile."""
     name = _LIBRARY.get(call.name)
-    if name is None or call.type[0] != "f":
+    if name is None or call.type not in ("f4", "f8"):
         return apply(e, call, operands)
     kind, function = e.llvm_type(call.type), f"@{name}{'f' if call.type == 'f4' else ''}"
     e.declared[f"declare {kind} {function}({', '.join([kind] * len(operands))})"] = None

@@ -117,6 +117,13 @@ def test_programs_of_halves_are_machine_code_and_agree_with_numpy(name: str) -> 
 
 
 @needs_halves
+def test_one_half_alone_is_a_half_too() -> None:
+    for x in (np.float16(0.75), np.array([0.3], np.float16)):
+        got, wanted = both(lambda x: [ag.exp(x), ag.tanh(x), ag.log(x), ag.sin(x), ag.exp(ag.tanh(x)) * x], np.asarray(x))
+        np.testing.assert_array_equal(got, wanted)
+
+
+@needs_halves
 def test_an_optimizer_of_halves_commits_what_numpy_commits() -> None:
     rng = np.random.default_rng(3)
     start, target = rng.normal(size=(2, 33)).astype("float16")
