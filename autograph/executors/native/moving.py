@@ -288,7 +288,7 @@ class MovingRecorder(Recorder):
 
     def one_hot(self, labels: Any, classes: int, dtype: DType, axis: int, strict: bool) -> Value:
         labels = self._known(labels)
-        if not self._numbers(labels) or dtype.char == "e":
+        if not self._numbers(labels):
             return self._call("one_hot", indexing.one_hot, labels, classes, dtype, axis, strict)
         rank = len(labels.shape) + 1
         axis %= rank

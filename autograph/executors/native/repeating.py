@@ -107,7 +107,7 @@ class RepeatingRecorder(MatrixRecorder):
         body = tensor.params.get("body")
         ours = REGISTRY.get(tensor.op.name) is tensor.op and tensor.op.name in ("map_rows", "iterate")
         given = [self._known(x) for x in inputs]
-        if not ours or not isinstance(body, Body) or not tensor.type.is_static or not self._plain(*given):
+        if not ours or not isinstance(body, Body) or not tensor.type.is_static or not self._static(*given):
             return super()._whole(tensor, inputs)
         if not all(p.type.is_static for p in body.inputs) or (tensor.op.name == "map_rows" and not tensor.shape[0]):
             return super()._whole(tensor, inputs)
