@@ -74,5 +74,5 @@ def _powers(step: Step) -> Written:
 
 
 INTEGERS: dict[Callable[..., Any], Callable[[Step], Written]] = {
-    into("divisor"): _dividing, numpy_namespace.integer_power: _powers,
+    into("divisor"): _dividing, into("integer_power"): _powers,
 }  # fmt: skip

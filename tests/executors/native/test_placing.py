@@ -259,7 +259,8 @@ def test_rows_of_half_precision_are_those_of_numpy(count: int) -> None:
         homes = [ag.variable(start, dtype="float16") for _ in range(3)]
         places, values, table = (ag.placeholder(a.shape, dtype=a.dtype) for a in (i, g, start))
         outputs = [rows.touched_sums(values, places, table), rows.put_rows(table, places, 1),
-                   rows.put_rows(table, places, values), ag.scatter_add(table, places, values[:1]), ag.gather(table, places), ag.cumsum(table, 1)]  # fmt: skip
+                   rows.put_rows(table, places, values), ag.scatter_add(table, places, values[:1]),
+                   ag.gather(table, places), ag.cumsum(table, 1)]  # fmt: skip
         news = [rows.put_rows(homes[0], places, 2), ag.scatter_add(homes[1], places, values),
                 rows.put_rows(homes[2], rows.touched_rows(places, table), rows.touched_sums(values, places, table))]  # fmt: skip
         f = ag.function([places, values, table], outputs, list(zip(homes, news, strict=True)), executor=executor)
