@@ -6,7 +6,7 @@ returns how many entries of its program to pass over, which is 0 but for guards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -172,7 +172,7 @@ def load(code: Code, type: str, pointer: str, lanes: int, stride: str | None) ->
         name = code.line(f"load <{lanes} x {kind}>, ptr {pointer}, align {type[1]}")
     else:
         name = "poison"
-        for k, place in enumerate(_places(code, pointer, lanes, stride)):
+        for k, place in enumerate(places(code, pointer, lanes, stride)):
             one = code.line(f"load {kind}, ptr {place}, align {type[1]}")
             name = code.line(f"insertelement <{lanes} x {kind}> {name}, {kind} {one}, i64 {k}")
     if type != "b1":
@@ -190,14 +190,17 @@ def store(code: Code, x: Number, pointer: str, lanes: int, stride: str | None) -
     if lanes == 1 or stride is None:
         code.lines.append(f"  store {vector} {name}, ptr {pointer}, align {x.type[1]}")
         return
-    for k, place in enumerate(_places(code, pointer, lanes, stride)):
+    for k, place in enumerate(places(code, pointer, lanes, stride)):
         one = code.line(f"extractelement {vector} {name}, i64 {k}")
         code.lines.append(f"  store {kind} {one}, ptr {place}, align {x.type[1]}")
 
 
-def _places(code: Code, pointer: str, lanes: int, stride: str) -> Iterable[str]:
-    for k in range(lanes):
-        yield code.line(f"getelementptr i8, ptr {pointer}, i64 {code.line(f'mul i64 {stride}, {k}')}")
+def places(code: Code, pointer: str, count: int, distance: str) -> list[str]:
+    """Addresses, each so many bytes behind the one before."""
+    found = [pointer]
+    while len(found) < count:
+        found.append(code.line(f"getelementptr i8, ptr {found[-1]}, i64 {distance}"))
+    return found
 
 
 def splat(code: Code, x: Number, lanes: int) -> Number:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from autograph.executors.native.code import At, Code, load, splat, store
+from autograph.executors.native.code import At, Code, load, places, splat, store
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import Emitter, Number, stored
 from autograph.executors.native.mathlib import fma
@@ -74,10 +74,10 @@ def turning(type: str, side: int) -> str:
     pitch = code.line(f"mul i64 {columns}, {type[1]}")
 
     def square(start: str, to: str) -> None:
-        lines = [load(code, type, place, side, None) for place in _lines(code, start, distance, side)]
+        lines = [load(code, type, place, side, None) for place in places(code, start, side, distance)]
         for _ in range(side.bit_length() - 1):
             lines = [x for a, b in zip(lines[: side // 2], lines[side // 2 :], strict=True) for x in _dealt(code, a, b, side)]
-        for line, place in zip(lines, _lines(code, to, pitch, side), strict=True):
+        for line, place in zip(lines, places(code, to, side, pitch), strict=True):
             store(code, line, place, side, None)
 
     def down(at: At, _: list[Number]) -> list[Number]:
@@ -93,14 +93,6 @@ def turning(type: str, side: int) -> str:
     over = [(code.first(size, side) if side > 1 else "1", side) for size in (rows, columns)]
     code.turns(rows, over[0], down, [(target, pitch)])
     return code.text()
-
-
-def _lines(code: Code, start: str, distance: str, count: int) -> list[str]:
-    """Addresses, each so many bytes behind the one before."""
-    places = [start]
-    while len(places) < count:
-        places.append(code.line(f"getelementptr i8, ptr {places[-1]}, i64 {distance}"))
-    return places
 
 
 def _dealt(code: Code, a: Number, b: Number, width: int) -> list[Number]:
@@ -170,7 +162,7 @@ class _Writer:
 
         count = rows * vectors
         sums = code.turns(self.k, ("1", 1), term, [(b, self.rows[1]), (a, self.column)], [zero] * count, [width] * count)
-        for i, line in enumerate(_lines(code, c, self.rows[2], rows)):
+        for i, line in enumerate(places(code, c, rows, self.rows[2])):
             for v in range(vectors):
                 self._store(sums[i * vectors + v], self._right(line, v * width), mask)
 
