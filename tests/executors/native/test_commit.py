@@ -64,6 +64,22 @@ def test_choices_in_the_commit_give_numpys_bits_wherever_their_results_go(dtype:
         np.testing.assert_array_equal(got, wanted)
 
 
+def test_choices_of_a_part_that_numpy_has_to_run_are_made_by_bits() -> None:
+    """What is broadcast to a register is no loop over flat homes; there a choice might be written over what it reads."""
+    after = []
+    for executor in ("native", "numpy"):
+        w, v = ag.variable(np.linspace(-1, 1, 15).reshape(5, 3)), ag.variable(np.linspace(2, -2, 15).reshape(5, 3))
+        u, g = ag.variable(np.ones((5, 3))), ag.placeholder((3,))
+        updates = [(w, ag.where(g > 0, ag.where(w > v, w, v), w * 0.5)), (v, ag.where(g > w, v - w, v))]
+        updates.append((u, ag.where(g > 0, u, u * 0.5 + g)))
+        step = ag.function([g], None, updates, executor=executor)
+        for k in range(4):
+            step(np.array([1.0, -1.0, k - 1.5], "float32"))
+        after.append([w.get_value(), v.get_value(), u.get_value()])
+    for got, wanted in zip(*after, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
 def fed(executor: str, shapes: list[tuple[int, ...]], feeds: list[list[np.ndarray]]) -> tuple[Any, list[np.ndarray]]:
     registers = [ag.variable(np.full(shape, 0.5), name=f"w{k}") for k, shape in enumerate(shapes)]
     given = [ag.placeholder(shape) for shape in shapes]
