@@ -91,7 +91,9 @@ run_write:
   %c_place = getelementptr i64, ptr %c, i64 1
   %c_words = load ptr, ptr %c_place
   %c_past = call i64 %c_kernel(ptr %c_words)
-  %c1 = getelementptr i8, ptr %c, i64 16
+  %c_moves = add i64 %c_past, 1
+  %c_distance = mul i64 %c_moves, 16
+  %c1 = getelementptr i8, ptr %c, i64 %c_distance
   br label %write
 moving:
   br label %move

@@ -84,6 +84,18 @@ def test_long_feeds_of_the_commit_are_stacked_too(monkeypatch: pytest.MonkeyPatc
     assert sum(counts) == 5
 
 
+def test_rows_that_go_home_in_the_commit_are_looped_too() -> None:
+    ids = ag.placeholder((None,), dtype="int64")
+    tables = [ag.variable(np.arange(40.0).reshape(10, 4), dtype="float32") for _ in range(2)]
+    fs = []
+    for table, name in zip(tables, ("native", "numpy"), strict=True):
+        loss = ag.reduce_sum(ag.square(ag.gather(table, ids)))
+        fs.append(ag.function([ids], loss, Adam(lr=0.1).get_updates(loss, [table]), executor=name))
+    stack = np.random.default_rng(5).integers(0, 10, (8, 3))
+    np.testing.assert_allclose(*(f.loop(8, stack) for f in fs), rtol=1e-5)
+    np.testing.assert_allclose(*(table.get_value() for table in tables), rtol=1e-5)
+
+
 def test_graphs_that_an_op_holds_are_looped_too(monkeypatch: pytest.MonkeyPatch) -> None:
     x = ag.placeholder((None, 3))
     w = ag.variable(np.ones(3), dtype="float32")
