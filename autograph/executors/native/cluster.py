@@ -34,7 +34,7 @@ def joined(steps: Sequence[Step], views: Views, kept: Iterable[Value]) -> list[I
         if step.result not in views:
             plan.add(step, form)
         elif step.result in wanted:
-            plan.append(OnHost(step, "", views))
+            plan.append(OnHost(step, views, ""))
     read = {root_of(v, views) for v in kept} | {root_of(c, views) for step in steps for c in step.guard}
     for item in plan.items:
         read.update(root_of(v, views) for v in item.inputs())
@@ -104,13 +104,13 @@ class _Plan:
     def add(self, step: Step, form: Lowered | Within) -> None:
         match form:
             case Host():
-                self.append(OnHost(step, form.reason, self._views))
+                self.append(OnHost(step, self._views, form.reason))
             case Product():
-                self.append(Multiply(step, form, step.guard, self._views))
+                self.append(Multiply(step, self._views, form))
             case Within():
-                self.append(Repeat(form.step, form.items, step.guard, self._views))
+                self.append(Repeat(form.step, self._views, form.items))
             case Written():
-                self.append(Single(step, form, step.guard, self._views))
+                self.append(Single(step, self._views, form))
             case Elementwise():
                 loop = self._loop(step, form.operands, step.result.shape, None)
                 loop.calls.append(form)

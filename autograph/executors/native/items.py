@@ -199,13 +199,36 @@ def _way(stride: int, value: Value, last: bool) -> str:
 
 
 @dataclass(eq=False)
-class Multiply:
-    """A product of matrices, or of stacks of them."""
+class OneStep:
+    """An item of one step, which writes over nothing that it reads."""
 
     step: Step
-    product: Product
-    guard: Guard
     views: Views
+
+    @property
+    def guard(self) -> Guard:
+        return self.step.guard
+
+    @property
+    def steps(self) -> list[Step]:
+        return [self.step]
+
+    def inputs(self) -> list[Value]:
+        return self.step.reads
+
+    @property
+    def reads(self) -> list[Value]:
+        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
+
+    def goes_over(self, value: Value) -> bool:
+        return False
+
+
+@dataclass(eq=False)
+class Multiply(OneStep):
+    """A product of matrices, or of stacks of them."""
+
+    product: Product
     turned: Value | None = None  # the second matrix, its rows dense
 
     def __post_init__(self) -> None:
@@ -216,23 +239,12 @@ class Multiply:
             dtype = self.product.b.dtype
             self.turned = Value(Place.SCRATCH, dtype, (k, n), layout=stand_in(dtype, (k, n)))
 
-    @property
-    def steps(self) -> list[Step]:
-        return [self.step]
-
     def inputs(self) -> list[Value]:
         return [self.product.a, self.product.b]
 
     @property
-    def reads(self) -> list[Value]:
-        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
-
-    @property
     def makes(self) -> list[Value]:
         return [self.step.result, *([] if self.turned is None else [self.turned])]
-
-    def goes_over(self, value: Value) -> bool:
-        return False
 
     @property
     def work(self) -> int:

@@ -80,6 +80,29 @@ entry:
 }}
 """
 
+
+def walk(name: str, entries: str, before: str, stuck: str, done: str) -> str:
+    """The blocks that run entries, from the block `name` on, which follows that of `before`: to `done` behind the last, and to
+    `stuck` from one that cannot go on. A kernel says how many entries to pass over, back where that is less than -1."""
+    return f"""{name}:
+  %{name}_entry = phi ptr [{entries}, %{before}], [%{name}_following, %{name}_on]
+  %{name}_kernel = load ptr, ptr %{name}_entry
+  %{name}_last = icmp eq ptr %{name}_kernel, null
+  br i1 %{name}_last, label %{done}, label %{name}_step
+{name}_step:
+  %{name}_place = getelementptr i64, ptr %{name}_entry, i64 1
+  %{name}_words = load ptr, ptr %{name}_place
+  %{name}_past = call i64 %{name}_kernel(ptr %{name}_words)
+  %{name}_stuck = icmp eq i64 %{name}_past, -1
+  br i1 %{name}_stuck, label %{stuck}, label %{name}_on
+{name}_on:
+  %{name}_moves = add i64 %{name}_past, 1
+  %{name}_distance = mul i64 %{name}_moves, 16
+  %{name}_following = getelementptr i8, ptr %{name}_entry, i64 %{name}_distance
+  br label %{name}
+"""
+
+
 # A method of a row of words: where the givens are told, where the entries are, what to call if a given does not fit, how
 # many are given, whether other threads may run meanwhile, and which entry could not go on. A given is told by dtype, rank,
 # the place of its sizes, how many patches, and their place; a patch is the place of a word and what to add to the address for
@@ -184,23 +207,7 @@ leave:
 start:
   %left_thread = phi ptr [null, %open], [%thread, %leave]
   br label %run
-run:
-  %entry_place = phi ptr [%entries, %start], [%following, %on]
-  %kernel = load ptr, ptr %entry_place
-  %done = icmp eq ptr %kernel, null
-  br i1 %done, label %close, label %step
-step:
-  %words_place = getelementptr i64, ptr %entry_place, i64 1
-  %words = load ptr, ptr %words_place
-  %past = call i64 %kernel(ptr %words)
-  %stuck = icmp eq i64 %past, -1
-  br i1 %stuck, label %fault, label %on
-on:
-  %moves = add i64 %past, 1
-  %distance = mul i64 %moves, 16
-  %following = getelementptr i8, ptr %entry_place, i64 %distance
-  br label %run
-close:
+{walk}close:
   br i1 %lets, label %return, label %end
 return:
   call void inttoptr (i64 {enter} to ptr)(ptr %left_thread)
@@ -210,7 +217,7 @@ end:
   ret ptr inttoptr (i64 {nothing} to ptr)
 fault:
   %fault_place = getelementptr i64, ptr %row, i64 5
-  store ptr %entry_place, ptr %fault_place
+  store ptr %run_entry, ptr %fault_place
   br i1 %lets, label %back, label %unfit
 back:
   call void inttoptr (i64 {enter} to ptr)(ptr %left_thread)
@@ -247,7 +254,8 @@ def _method() -> tuple[_Method, Kernel]:
         "nothing": id(None),
         "array_type": id(np.ndarray),
     }
-    code = kernel(SEGMENT.format(name=NAME, plainly=PLAINLY, **addresses))
+    entries = walk("run", "%entries", "start", "fault", "close")
+    code = kernel(SEGMENT.format(name=NAME, plainly=PLAINLY, walk=entries, **addresses))
     return _Method(b"segment", code.address, _FASTCALL, b"Machine code of a tick."), code
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograph.executors.native.compiler import NAME, PLAINLY
-from autograph.executors.native.kernels import kernel
+from autograph.executors.native.kernels import kernel, walk
 from autograph.executors.native.segments import Densely
 from autograph.executors.numpy.values import Value
 
@@ -42,23 +42,7 @@ tick:
 stepping:
   %some_steps = icmp ne ptr %steps, null
   br i1 %some_steps, label %step, label %fetching
-step:
-  %s = phi ptr [%steps, %stepping], [%s1, %stepped]
-  %s_kernel = load ptr, ptr %s
-  %s_done = icmp eq ptr %s_kernel, null
-  br i1 %s_done, label %fetching, label %run_step
-run_step:
-  %s_place = getelementptr i64, ptr %s, i64 1
-  %s_words = load ptr, ptr %s_place
-  %s_past = call i64 %s_kernel(ptr %s_words)
-  %stuck = icmp eq i64 %s_past, -1
-  br i1 %stuck, label %end, label %stepped
-stepped:
-  %s_moves = add i64 %s_past, 1
-  %s_distance = mul i64 %s_moves, 16
-  %s1 = getelementptr i8, ptr %s, i64 %s_distance
-  br label %step
-fetching:
+{walk("step", "%steps", "stepping", "end", "fetching")}fetching:
   br label %fetch
 fetch:
   %o = phi i64 [0, %fetching], [%o1, %copy]
@@ -82,20 +66,7 @@ copy:
 committing:
   %some_commit = icmp ne ptr %commit, null
   br i1 %some_commit, label %write, label %moving
-write:
-  %c = phi ptr [%commit, %committing], [%c1, %run_write]
-  %c_kernel = load ptr, ptr %c
-  %c_done = icmp eq ptr %c_kernel, null
-  br i1 %c_done, label %moving, label %run_write
-run_write:
-  %c_place = getelementptr i64, ptr %c, i64 1
-  %c_words = load ptr, ptr %c_place
-  %c_past = call i64 %c_kernel(ptr %c_words)
-  %c_moves = add i64 %c_past, 1
-  %c_distance = mul i64 %c_moves, 16
-  %c1 = getelementptr i8, ptr %c, i64 %c_distance
-  br label %write
-moving:
+{walk("write", "%commit", "committing", "end", "moving")}moving:
   br label %move
 move:
   %m = phi i64 [0, %moving], [%m1, %add]

@@ -7,38 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autograph.executors.native import repeating
-from autograph.executors.native.items import Entry, Loop, Multiply, Views, located, root_of
+from autograph.executors.native.items import Entry, Loop, Multiply, OneStep, Views, located
 from autograph.executors.native.repeating import Repeated
 from autograph.executors.native.writing import Written
-from autograph.executors.numpy.values import Guard, Place, Step, Value
+from autograph.executors.numpy.values import Place, Step, Value
 
 
 @dataclass(eq=False)
-class Single:
+class Single(OneStep):
     """A step with a kernel of its own."""
 
-    step: Step
     written: Written
-    guard: Guard
-    views: Views
-
-    @property
-    def steps(self) -> list[Step]:
-        return [self.step]
-
-    def inputs(self) -> list[Value]:
-        return self.step.reads
-
-    @property
-    def reads(self) -> list[Value]:
-        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
 
     @property
     def makes(self) -> list[Value]:
         return [self.step.result, *self.written.work]
-
-    def goes_over(self, value: Value) -> bool:
-        return False
 
     @property
     def work(self) -> int:
@@ -53,33 +36,17 @@ def _entry(written: Written, views: Views) -> Entry:
 
 
 @dataclass(eq=False)
-class Repeat:
+class Repeat(OneStep):
     """Items that run again and again."""
 
     step: Repeated
     items: list[Native]
-    guard: Guard
-    views: Views
-
-    @property
-    def steps(self) -> list[Step]:
-        return [self.step]
-
-    def inputs(self) -> list[Value]:
-        return self.step.reads
-
-    @property
-    def reads(self) -> list[Value]:
-        return [v if v.fixed else root_of(v, self.views) for v in self.inputs()]
 
     @property
     def makes(self) -> list[Value]:
         given = {v.root for v in self.reads}
         own = [*self.step.own, *(v for item in self.items for some in (item.makes, item.reads) for v in some)]
         return [self.step.result, *(v for v in dict.fromkeys(own) if v.root.place is Place.SCRATCH and v.root not in given)]
-
-    def goes_over(self, value: Value) -> bool:
-        return False
 
     @property
     def work(self) -> int:
@@ -103,23 +70,10 @@ class Repeat:
 
 
 @dataclass(eq=False)
-class OnHost:
+class OnHost(OneStep):
     """A step that stays a call of NumPy, and why."""
 
-    step: Step
     reason: str
-    views: Views
-
-    @property
-    def guard(self) -> Guard:
-        return self.step.guard
-
-    @property
-    def steps(self) -> list[Step]:
-        return [self.step]
-
-    def inputs(self) -> list[Value]:
-        return self.step.reads
 
     @property
     def reads(self) -> list[Value]:
