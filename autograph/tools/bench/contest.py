@@ -19,6 +19,7 @@ from .timing import race
 
 CHECKED_STEPS = 5
 TOLERANCE = 1e-3
+NATIVE = ("llvmlite.binding", "scipy.linalg.cython_blas", "autograph.executors.native.executor")  # what our native executor loads
 
 # A child loads this folder without the package around it, so that a peer's memory is its own.
 CHILD = """

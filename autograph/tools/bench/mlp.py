@@ -3,11 +3,11 @@
 import sys
 from argparse import Namespace
 
-from .contest import Competitor, Mismatch, entrants, hold
+from .contest import NATIVE, Competitor, Mismatch, entrants, hold
 from .problems import BATCH_SIZES, network
 from .report import conditions, race_table, write_json
 
-OURS, NATIVE = ("autograph.backend", "optimizers"), ("llvmlite", "scipy")
+OURS = ("autograph.backend", "optimizers")
 COMPETITORS = (
     Competitor("autograph", "ours:mlp", OURS),
     Competitor("autograph, native", "ours:mlp_native", (*OURS, *NATIVE)),

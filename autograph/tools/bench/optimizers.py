@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from .contest import TOLERANCE, Competitor, Mismatch, entrants
+from .contest import NATIVE, TOLERANCE, Competitor, Mismatch, entrants
 from .problems import GRADIENTS, Array, Stepper, Steps, steps
 from .report import conditions, number, table, write_json
 from .rules import RULES, Rule
@@ -17,7 +17,7 @@ from .timing import race
 OURS = ("autograph.backend", "optimizers")
 COMPETITORS = (
     Competitor("autograph", "ours:rule", OURS),
-    Competitor("autograph, native", "ours:rule_native", (*OURS, "llvmlite", "scipy")),
+    Competitor("autograph, native", "ours:rule_native", (*OURS, *NATIVE)),
     Competitor("C by hand", "peers_c:rule", ("scipy",), program="cc"),
     Competitor("torch, loop", "peers_torch:rule_loop", ("torch",)),
     Competitor("torch, foreach", "peers_torch:rule_foreach", ("torch",)),

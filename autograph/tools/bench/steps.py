@@ -3,11 +3,11 @@
 import sys
 from argparse import Namespace
 
-from .contest import Competitor, Mismatch, entrants, hold
+from .contest import NATIVE, Competitor, Mismatch, entrants, hold
 from .problems import ACTOR_CRITIC, ROW_FUNCTIONS
 from .report import conditions, race_table, write_json
 
-OURS, NATIVE = ("autograph.backend", "optimizers"), ("llvmlite", "scipy")
+OURS = ("autograph.backend", "optimizers")
 AGENTS = (
     Competitor("autograph", "ours_more:actor_critic", OURS),
     Competitor("autograph, native", "ours_more:actor_critic_native", (*OURS, *NATIVE)),

@@ -4,11 +4,11 @@ import importlib
 import sys
 from argparse import Namespace
 
-from .contest import Competitor, Mismatch, entrants, hold
+from .contest import NATIVE, Competitor, Mismatch, entrants, hold
 from .problems import MANY_PARAMETERS
 from .report import conditions, cost_table, race_table, write_json
 
-OURS, NATIVE = ("autograph.backend", "optimizers"), ("llvmlite", "scipy")
+OURS = ("autograph.backend", "optimizers")
 COMPETITORS = (
     Competitor("autograph", "ours:updates", OURS),
     Competitor("autograph, native", "ours:updates_native", (*OURS, *NATIVE)),
