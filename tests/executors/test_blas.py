@@ -92,3 +92,16 @@ def test_a_rate_that_guards_share_is_there_behind_each_of_them(monkeypatch: pyte
     assert (p.get_value()[0], q.get_value()[0], n.get_value()) == (1, 0, 1)
     step(np.ones(4), True, False)
     assert (p.get_value()[0], q.get_value()[0], n.get_value()) == (0.5, 0, 0.5)
+
+
+def test_a_matrix_that_changes_first_is_multiplied_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reads what the other writes, and the product is the second: it reads a copy."""
+    monkeypatch.setattr(blas, "WORTH", 1)
+    rng = np.random.default_rng(4)
+    u, v, w = (K.variable(rng.standard_normal((6, 6)), dtype="float64", name=name) for name in "uvw")
+    step = function([], None, Updates([(v, v + w * K.dot(u, u)), (w, w - 0.1 * K.dot(u, v))]), executor="numpy")
+    for _ in range(2):
+        a, b, c = (x.get_value() for x in (u, v, w))
+        step()
+        np.testing.assert_allclose(v.get_value(), b + c * (a @ a), rtol=1e-13)
+        np.testing.assert_allclose(w.get_value(), c - 0.1 * (a @ b), rtol=1e-12)
