@@ -1,11 +1,10 @@
 """`bench mlp`: a training step of multilayer perceptrons, from very small to the size where products rule."""
 
-import sys
 from argparse import Namespace
 
-from .contest import NATIVE, Competitor, Mismatch, entrants, hold
+from .contest import NATIVE, Competitor, entrants
 from .problems import BATCH_SIZES, network
-from .report import conditions, race_table, write_json
+from .report import conditions, show_races
 
 OURS = ("autograph.backend", "optimizers")
 COMPETITORS = (
@@ -26,15 +25,6 @@ def run(options: Namespace) -> int:
     """Print a table for each network; 1 where competitors disagree."""
     competitors = entrants(COMPETITORS, options.only)
     print(f"\nOne training step: tanh, softmax cross-entropy. {conditions(options.rounds)}\n")
-    races = {}
-    for name in options.network or BATCH_SIZES:
-        title = f"{name}, batch {network(name).batch}, {network(name).rule}"
-        try:
-            races[title] = hold(name, competitors, options)
-        except Mismatch as mismatch:
-            print(f"{title}: {mismatch}", file=sys.stderr)
-            return 1
-        print(race_table(title, races[title]), flush=True)
-    if options.json:
-        write_json(options.json, {"conditions": conditions(options.rounds)}, races)
-    return 0
+    names = options.network or BATCH_SIZES
+    titled = ((f"{name}, batch {network(name).batch}, {network(name).rule}", name, competitors) for name in names)
+    return show_races(titled, options)

@@ -2,13 +2,15 @@
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .contest import Row
+from .contest import Competitor, Mismatch, Row, hold
 
 LIBRARIES = ("numpy", "scipy", "jax", "optax", "torch", "pytensor")
 COLUMNS = ("competitor", "median µs", "min µs", "ratio to ours", "build ms", "import ms", "peak MB")
@@ -18,6 +20,21 @@ def conditions(rounds: int) -> str:
     """What a reader must know to repeat the run; nothing about the machine."""
     versions = [f"Python {platform.python_version()}", *filter(None, map(_with_version, LIBRARIES))]
     return f"{', '.join(versions)}; float32, threads=1 on one core; medians of {rounds} rounds taken in turns."
+
+
+def show_races(contests: Iterable[tuple[str, str, Sequence[Competitor]]], options: Namespace) -> int:
+    """Hold contests, each a title, a problem's name and who takes part, and print a table of each; 1 where some disagree."""
+    races = {}
+    for title, name, competitors in contests:
+        try:
+            races[title] = hold(name, competitors, options)
+        except Mismatch as mismatch:
+            print(f"{title}: {mismatch}", file=sys.stderr)
+            return 1
+        print(race_table(title, races[title]), flush=True)
+    if options.json:
+        write_json(options.json, {"conditions": conditions(options.rounds)}, races)
+    return 0
 
 
 def race_table(title: str, rows: Sequence[Row]) -> str:

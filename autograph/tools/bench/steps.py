@@ -1,11 +1,10 @@
 """`bench steps`: an actor with its critic in one step, and functions along rows with their gradients."""
 
-import sys
 from argparse import Namespace
 
-from .contest import NATIVE, Competitor, Mismatch, entrants, hold
+from .contest import NATIVE, Competitor, entrants
 from .problems import ACTOR_CRITIC, ROW_FUNCTIONS
-from .report import conditions, race_table, write_json
+from .report import conditions, show_races
 
 OURS = ("autograph.backend", "optimizers")
 AGENTS = (
@@ -26,15 +25,5 @@ FUNCTIONS = (
 def run(options: Namespace) -> int:
     """Print a table for each step; 1 where competitors disagree."""
     print(f"\nSteps of other kinds. {conditions(options.rounds)}\n")
-    races = {}
-    for name in (ACTOR_CRITIC, *ROW_FUNCTIONS):
-        competitors = entrants(AGENTS if name == ACTOR_CRITIC else FUNCTIONS, options.only)
-        try:
-            races[name] = hold(name, competitors, options)
-        except Mismatch as mismatch:
-            print(f"{name}: {mismatch}", file=sys.stderr)
-            return 1
-        print(race_table(name, races[name]), flush=True)
-    if options.json:
-        write_json(options.json, {"conditions": conditions(options.rounds)}, races)
-    return 0
+    agents, functions = (entrants(competitors, options.only) for competitors in (AGENTS, FUNCTIONS))
+    return show_races([(ACTOR_CRITIC, ACTOR_CRITIC, agents), *((name, name, functions) for name in ROW_FUNCTIONS)], options)
