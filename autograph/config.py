@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from importlib.util import find_spec
 from typing import Any
 
 from autograph.arguments import choice, number, shown
@@ -14,7 +16,7 @@ _settings: dict[str, str | float] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
-    "executor": os.environ.get("AUTOGRAPH_EXECUTOR", "numpy"),
+    "executor": os.environ.get("AUTOGRAPH_EXECUTOR", ""),
     "kernel_store": os.environ.get("AUTOGRAPH_KERNEL_STORE", ""),
 }
 
@@ -62,8 +64,17 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def default_executor() -> str:
-    """The executor of functions that name none: the environment's AUTOGRAPH_EXECUTOR, or "numpy"."""
-    return str(_settings["executor"])
+    """The executor of functions that name none: what was set, or the environment's AUTOGRAPH_EXECUTOR.
+
+    Where neither names one, "native" if llvmlite and SciPy are installed, and else "numpy".
+    """
+    return str(_settings["executor"]) or ("native" if _has_native() else "numpy")
+
+
+@functools.cache
+def _has_native() -> bool:
+    """Whether what the native executor is built on is installed; nothing of it is imported."""
+    return all(find_spec(name) for name in ("llvmlite", "scipy"))
 
 
 def set_default_executor(name: str) -> None:

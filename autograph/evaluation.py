@@ -21,8 +21,8 @@ def eval(tensor: Any, feeds: Mapping[Tensor, Any] | None = None) -> Any:
 
     feeds   values for placeholders (or for any tensor) that it is computed from
 
-    The compiled function is kept on the tensor, so that a second look is quick. Random numbers are drawn anew each
-    time. Raises MissingInputError, naming the placeholder, where a value is missing.
+    The function is kept on the tensor, so that a second look is quick; it runs on NumPy, as machine code does not pay for
+    a look. Random numbers are drawn anew each time. Raises MissingInputError, naming the placeholder, where a value is missing.
     """
     target = as_tensor(tensor)
     if feeds is not None and not isinstance(feeds, Mapping):
@@ -50,7 +50,7 @@ def _number(tensor: Tensor) -> int:
 
 def _compiled(target: Tensor, inputs: list[Tensor]) -> Function:
     try:
-        return function(inputs, target, name=target.given_name, on_unused_input="ignore")
+        return function(inputs, target, name=target.given_name, on_unused_input="ignore", executor="numpy")
     except MissingInputError:
         given = set(inputs)
         free = [t for t in ancestors([target], stop=inputs) if isinstance(t, Placeholder) and t not in given]

@@ -1,4 +1,7 @@
-"""How hypothesis runs here: the same examples every time in the gate, fresh ones and more of them in a campaign."""
+"""How the tests run: on NumPy, the definition, unless AUTOGRAPH_EXECUTOR names another executor.
+
+Hypothesis draws the same examples every time in the gate, fresh ones and more of them in a campaign.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from autograph import config
 from autograph.graph import tensor
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -16,6 +20,13 @@ SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("gate", derandomize=True, deadline=None, max_examples=50, database=None, suppress_health_check=SLOW)
 settings.register_profile("campaign", deadline=None, max_examples=2000, print_blob=True, suppress_health_check=SLOW)
 settings.load_profile("campaign" if os.environ.get("AUTOGRAPH_CAMPAIGN") else "gate")
+
+
+def pytest_configure() -> None:
+    """NumPy here and in processes that tests start, where the environment names no executor."""
+    if not os.environ.get("AUTOGRAPH_EXECUTOR"):
+        os.environ["AUTOGRAPH_EXECUTOR"] = "numpy"
+        config.set_default_executor("numpy")
 
 
 def pytest_collection_finish() -> None:

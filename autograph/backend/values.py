@@ -191,9 +191,9 @@ def eval(x: Any) -> Any:
     MissingInputError (a ValueError) where a placeholder would have to be fed.
     """
     if isinstance(x, Update):
-        return function([], x.value, [x], name=f"update {x.variable.name}")()
+        return function([], x.value, [x], name=f"update {x.variable.name}", executor="numpy")()
     if isinstance(x, Updates):
-        return function([], [item.value for item in x if isinstance(item, Update)], x, name="updates")()
+        return function([], [item.value for item in x if isinstance(item, Update)], x, name="updates", executor="numpy")()
     return evaluation.eval(tensor(x))
 
 

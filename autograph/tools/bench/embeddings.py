@@ -42,7 +42,7 @@ def ours(problem: Embedding, rule: type[Optimizer]) -> Step:
     places, targets = K.placeholder((None,), dtype="int64"), K.placeholder((None, problem.table.shape[1]))
     loss = K.sum(K.square(K.gather(weights, places) - targets))
     optimizer = rule(lr=RATE) if issubclass(rule, SGD) else rule(lr=RATE, epsilon=EPSILON)
-    train = K.function([places, targets], [loss], updates=optimizer.get_updates(loss, [weights]))
+    train = K.function([places, targets], [loss], updates=optimizer.get_updates(loss, [weights]), executor="numpy")
     return lambda i: train(problem.batches[i % ROTATION])[0]
 
 

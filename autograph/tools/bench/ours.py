@@ -59,7 +59,7 @@ def updates_separate(problem: ManyParameters) -> Step:
     parameters = [K.variable(row) for row in problem.parameters]
     fed = [K.placeholder(row.shape) for row in problem.parameters]
     loss = sum(K.sum(p * g) for p, g in zip(parameters, fed, strict=True))
-    train = K.function(fed, [parameters[-1][-1]], updates=_adam().get_updates(loss, parameters))
+    train = K.function(fed, [parameters[-1][-1]], updates=_adam().get_updates(loss, parameters), executor="numpy")
     feeds = [list(rows) for rows in problem.gradients]
     return lambda i: train(feeds[i % ROTATION])[0]
 
