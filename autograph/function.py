@@ -32,7 +32,7 @@ from autograph.looping import Loop
 from autograph.passes.pipeline import FINISH, simplify
 from autograph.program.cache import Cache
 from autograph.program.lower import Tick, lower, split_guards
-from autograph.signature import check_givens, check_inputs, check_used, implied, matched, read_givens, read_swap, with_defaults
+from autograph.signature import check_givens, check_inputs, check_used, completed, matched, read_givens, read_swap, with_defaults
 from autograph.structure import flatten, is_nested
 from autograph.tensor_type import TensorType, as_static, show_shape
 
@@ -85,16 +85,12 @@ def function(
     check_givens(replaced, leaves)
     replaced.update({leaf: Placeholder(leaf.type, leaf.name) for leaf in leaves if not isinstance(leaf, Placeholder)})
     placeholders = [replaced.get(leaf, leaf) for leaf in leaves]
+    pairs, plain = completed(results, plain, pairs)
     roots = [*results, *plain, *(u.value for u in pairs)]
-    read = ancestors(roots)
-    implicit = implied(read, pairs)
-    pairs = pairs + implicit
-    roots += [u.value for u in implicit]
     check_current([*roots, *placeholders])
     if replaced:
         roots = substitute(roots, replaced)
-    if replaced or implicit:
-        read = ancestors(roots)
+    read = ancestors(roots)
     roots = with_defaults(roots, read, placeholders, len(results), pairs)
     check_used(placeholders, read, on_unused_input)
     registers = tuple(u.variable for u in pairs)

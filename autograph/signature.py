@@ -13,9 +13,12 @@ from autograph.errors import (
     FeedError,
     MissingInputError,
 )
+from autograph.graph.after import After
 from autograph.graph.graph import ancestors, path, substitute
+from autograph.graph.op import Kind
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, as_tensor
 from autograph.graph.updates import Update, Updates
+from autograph.ops.effects import unconditional_effects
 from autograph.origin import warn_user
 from autograph.structure import is_nested
 
@@ -70,15 +73,34 @@ def check_givens(givens: Mapping[Any, Tensor], leaves: Sequence[Any]) -> None:
             )  # fmt: skip
 
 
-def implied(read: Sequence[Tensor], pairs: Updates) -> Updates:
-    """Updates that come with what the tick reads: counters of random streams. An explicit update replaces its own."""
-    known = set(pairs.registers)
-    found = Updates()
-    while more := [t for t in read if isinstance(t, Variable) and t.default_update is not None and t not in known]:
-        known.update(more)
-        found += [Update(v, v.default_update) for v in more]  # type: ignore[arg-type]  # chosen for having one
-        read = ancestors([v.default_update for v in more])  # type: ignore[misc]
-    return found
+def completed(results: Sequence[Tensor], plain: Sequence[Tensor], pairs: Updates) -> tuple[Updates, list[Tensor]]:
+    """The updates with those that come with what the tick reads, and what is evaluated beside the outputs.
+
+    With a random stream comes that of its counter, with a tensor that is read after updates come these; an explicit
+    update of a register takes their place. What prints is evaluated, though its value may turn out not to be needed.
+    """
+    beside = list(plain)
+    read, seen = ancestors([*results, *plain, *(u.value for u in pairs)]), set[Tensor]()
+    while read:
+        found = list(dict.fromkeys(item for t in read for item in _brought(t)))
+        joining = Updates([u for u in found if isinstance(u, Update) and u.variable not in pairs])
+        joining._next_values()
+        extra = [t for t in found if isinstance(t, Tensor)]
+        pairs, beside = pairs + joining, beside + extra
+        seen.update(read)
+        read = [t for t in ancestors([*extra, *(u.value for u in joining)], stop=seen) if t not in seen]
+    if any(t.op.kind is Kind.EFFECT for t in seen):
+        beside += unconditional_effects([*results, *beside, *(u.value for u in pairs)])
+    return pairs, list(dict.fromkeys(beside))
+
+
+def _brought(tensor: Tensor) -> Sequence[Update | Tensor]:
+    """What is to be done or evaluated wherever the tensor is read."""
+    if isinstance(tensor, After):
+        return tensor.behind
+    if isinstance(tensor, Variable) and tensor.default_update is not None:
+        return [Update(tensor, tensor.default_update)]
+    return ()
 
 
 def with_defaults(

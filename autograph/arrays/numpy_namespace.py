@@ -166,6 +166,15 @@ def transpose(x: Array, axes: tuple[int, ...]) -> Array:
     return np.transpose(x, axes)
 
 
+def print_tensor(x: Array, message: str, out: Array | None = None) -> Array:
+    """Writes the message, a blank and the value of x as a line on standard output; x in an array of its own."""
+    print(message, x)
+    if out is None:
+        return np.array(x)
+    np.copyto(out, x)
+    return out
+
+
 def reshape(x: Array, shape: tuple[int, ...]) -> Array:
     """The elements in another shape; a view wherever the memory allows it."""
     return np.reshape(x, shape)

@@ -19,6 +19,7 @@ from autograph.backend.creation import (
     zeros,
     zeros_like,
 )
+from autograph.backend.dependencies import control_dependencies
 from autograph.backend.elementwise import (
     abs,
     cast,
@@ -128,6 +129,7 @@ from autograph.backend.values import (
     is_variable,
     ndim,
     placeholder,
+    print_tensor,
     set_value,
     shape,
     size,
@@ -157,6 +159,7 @@ __all__ = [
     "clip",
     "concatenate",
     "constant",
+    "control_dependencies",
     "cos",
     "count_params",
     "cumprod",
@@ -216,6 +219,7 @@ __all__ = [
     "permute_dimensions",
     "placeholder",
     "pow",
+    "print_tensor",
     "prod",
     "random_binomial",
     "random_normal",

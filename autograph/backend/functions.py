@@ -10,6 +10,7 @@ import numpy as np
 from autograph import session
 from autograph.arguments import shown
 from autograph.backend import naming, phases
+from autograph.backend.dependencies import distinct, with_metrics
 from autograph.backend.operands import tensor
 from autograph.errors import NOTHING_CHANGED, ArgumentError, ArgumentTypeError, FeedError, nearest
 from autograph.function import Function as Compiled
@@ -78,7 +79,7 @@ def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> F
     """Compile `outputs` and `updates` into a function that takes one list of arrays and gives one list of arrays.
 
     inputs    a list of placeholders, or of any tensors that are to be fed; some may be unused
-    outputs   a list of tensors: their values before the updates
+    outputs   a list of tensors: their values before the updates; of those that Keras marks as metrics, after them
     updates   pairs (variable, new value), as the functions `update…` and optimizers return them; all are computed from
               the old values, then all take effect, or none if anything fails
     kwargs    name, givens, executor, on_nonfinite, on_unused_input: as in `autograph.function`
@@ -98,8 +99,8 @@ def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> F
                 f"K.function got {keyword!r}{nearest(keyword, _OPTIONS)}", fix=f"accepted: {', '.join(_OPTIONS)}"
             )
     options: Mapping[str, Any] = {"on_unused_input": "ignore", **kwargs}
-    results = [tensor(output) for output in outputs]
-    return Function(compiled_function(list(inputs), results, () if updates is None else updates, **options))
+    results, pairs = with_metrics([tensor(output) for output in outputs], distinct(updates))
+    return Function(compiled_function(list(inputs), results, pairs, **options))
 
 
 def gradients(loss: Any, variables: Any) -> list[Tensor | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from autograph.backend.dependencies import sequenced
 from autograph.graph.tensor import Tensor, Variable
 from autograph.graph.update import read_item
 from autograph.graph.updates import Update
@@ -45,4 +46,4 @@ def _moved(x: Any, op: Callable[..., Tensor], by: Any) -> Any:
 def _pair(x: Any, value: Any) -> Update:
     pair = read_item((x, value), 0)
     assert isinstance(pair, Update)
-    return pair
+    return Update(pair.variable, sequenced(pair.value, pair.variable))

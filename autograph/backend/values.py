@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from autograph import evaluation
 from autograph.arguments import listed, shown, truth
+from autograph.backend.dependencies import sequenced
 from autograph.backend.naming import scoped, unique
 from autograph.backend.operands import tensor
 from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
@@ -21,7 +22,7 @@ from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, cast
 from autograph.graph.updates import Update, Updates
 from autograph.graph.writing import set_values
 from autograph.literals import array_of
-from autograph.ops import barriers
+from autograph.ops import barriers, effects
 from autograph.ops import shape as sizes
 from autograph.tensor_type import Shape, as_dtype, as_shape, made, show_shape
 
@@ -42,6 +43,7 @@ __all__ = [
     "is_variable",
     "ndim",
     "placeholder",
+    "print_tensor",
     "set_value",
     "shape",
     "size",
@@ -113,8 +115,18 @@ def placeholder(
 
 
 def identity(x: Any, name: str | None = None) -> Tensor:
-    """A tensor equal to `x`, of the same shape and dtype."""
-    return scoped(barriers.identity(tensor(x)), name)
+    """A tensor equal to `x`, of the same shape and dtype; within `control_dependencies` as it is after these."""
+    values = tensor(x)
+    read = sequenced(values)
+    return scoped(barriers.identity(values) if read is values else read, name)
+
+
+def print_tensor(x: Any, message: str = "") -> Tensor:
+    """A tensor equal to `x`, through which gradients pass; evaluated, it prints `message`, a blank and the value of `x`.
+
+    Lines come in the order in which the program made them.
+    """
+    return effects.print_tensor(tensor(x), message)
 
 
 # questions -----------------------------------------------------------------------------------------------------------
@@ -187,11 +199,14 @@ def size(x: Any, name: str | None = None) -> Tensor:
 def eval(x: Any) -> Any:
     """The value of `x` now: an array of its shape, or a NumPy scalar where its rank is 0.
 
-    An update is carried out, and gives the new value of its variable; a list of updates gives the list of them. Raises
+    An update is carried out, and gives the new value of its variable; a list of updates gives the list of them, and
+    what was made within `control_dependencies` carries these out. Raises
     MissingInputError (a ValueError) where a placeholder would have to be fed.
     """
     if isinstance(x, Update):
         return function([], x.value, [x], name=f"update {x.variable.name}", executor="numpy")()
+    if isinstance(x, list | tuple) and x and all(isinstance(item, Update) for item in x):
+        x = Updates(x)
     if isinstance(x, Updates):
         return function([], [item.value for item in x if isinstance(item, Update)], x, name="updates", executor="numpy")()
     return evaluation.eval(tensor(x))

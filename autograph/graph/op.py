@@ -24,6 +24,7 @@ class Kind(Enum):
     RANDOM = "random"  # a pure function of a counter register
     SHAPE = "shape"  # reads the sizes of its inputs only
     CONTROL = "control"  # holds a graph
+    EFFECT = "effect"  # does something in the world, each time once and in the order of the program
     CUSTOM = "custom"  # a user's: nothing is known of it
 
 

@@ -7,6 +7,7 @@ from autograph.ops import (
     cumulative,
     custom,
     diagonal,
+    effects,
     einsum,
     elementwise,
     filling,
@@ -29,7 +30,7 @@ from autograph.ops import (
 )
 
 __all__ = [
-    "barriers", "comparison", "contraction", "cumulative", "custom", "diagonal", "einsum", "elementwise", "filling",
-    "gathering", "guard", "indexing", "joining", "linear_algebra", "movement", "norms", "random", "ranges",
+    "barriers", "comparison", "contraction", "cumulative", "custom", "diagonal", "effects", "einsum", "elementwise",
+    "filling", "gathering", "guard", "indexing", "joining", "linear_algebra", "movement", "norms", "random", "ranges",
     "reduction", "rounding", "rows", "selection", "shape", "sorting", "special",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from autograph.graph.tensor import Constant, Tensor
 from autograph.tensor_type import element_count
 
 LARGEST = 4096  # elements; what is larger is cheaper to compute than to keep
-_NEVER = (Kind.RANDOM, Kind.CONTROL, Kind.CUSTOM)
+_NEVER = (Kind.RANDOM, Kind.CONTROL, Kind.CUSTOM, Kind.EFFECT)
 
 
 def folded(tensor: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ def test_what_is_shared_is_read_twice_and_built_twice(hundred: list[RandomGraph]
 def test_they_hold_every_kind_of_op() -> None:
     """Five hundred of them: the rarest kind is in one of fifty, and what is drawn depends on the modules that are loaded."""
     ops = {tensor.op for graph in drawn(500) for tensor in ancestors(roots(graph))}
-    assert {op.kind for op in ops} >= set(Kind) - {Kind.CONTROL, Kind.CUSTOM}
+    assert {op.kind for op in ops} >= set(Kind) - {Kind.CONTROL, Kind.CUSTOM, Kind.EFFECT}
     assert len({op.name for op in ops}) > 60
 
 

@@ -31,6 +31,7 @@ from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.graph.graph import ancestors
 from autograph.graph.register import copying, epoch
 from autograph.graph.tensor import Tensor
+from autograph.ops.effects import effects_in_order
 from autograph.program.lower import Tick
 
 _SHORT = 20_000  # characters
@@ -69,7 +70,7 @@ class Program:
     def _record(self) -> None:
         tick, recorder = self.tick, self._recorder()
         self.bodies: list[Program] = []
-        order = ancestors(tick.roots)
+        order = effects_in_order(ancestors(tick.roots))
         feeds = {p: recorder.leaf(p) for p in tick.inputs}
         viewed = Counter(source for tensor in order if tensor.op.name in numpy_namespace.VIEWS for source in tensor.inputs)
         found: dict[Tensor, Value] = {p: recorder.fed(p, leaf, viewed[p]) for p, leaf in feeds.items()}

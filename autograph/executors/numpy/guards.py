@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 
 from autograph.executors.numpy.commit import Write
 from autograph.executors.numpy.values import ALWAYS, Guard, Step, Value
+from autograph.graph.op import Kind
 from autograph.graph.tensor import Tensor
 
 
@@ -68,10 +69,14 @@ def by_guard(steps: Sequence[Step]) -> list[Step]:
         makers.setdefault(step.result.root, []).append(i)
     waits = [0] * len(steps)
     waiting: list[list[int]] = [[] for _ in steps]
+    effects: list[int] = []  # so far, each behind the one before
     for i, step in enumerate(steps):
         before = {k for value in step.reads for k in makers.get(value.root, ()) if k < i}
         before.update(k for k in makers[step.result.root] if k < i)
         before.update(k for condition in step.guard for k in makers.get(condition.root, ()))
+        if step.node.op.kind is Kind.EFFECT:
+            before.update(effects[-1:])
+            effects.append(i)
         waits[i] = len(before)
         for k in before:
             waiting[k].append(i)
