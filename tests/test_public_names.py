@@ -21,7 +21,7 @@ RUNS = 20  # at most: the machine may be busy
 
 # Names of `keras/backend/__init__.py` (Keras 2.3.1) that come with convolutions, recurrence, CTC and sparse tensors.
 LATER = {
-    *("is_sparse", "to_dense", "symbolic", "eager"),
+    *("is_sparse", "to_dense"),
     *("conv1d", "conv2d", "conv3d", "conv2d_transpose", "conv3d_transpose", "separable_conv1d", "separable_conv2d"),
     *("depthwise_conv2d", "pool2d", "pool3d", "local_conv1d", "local_conv2d"),
     *("rnn", "map_fn", "foldl", "foldr", "ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"),

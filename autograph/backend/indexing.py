@@ -12,7 +12,7 @@ from autograph.ops import gathering
 from autograph.ops.gathering import index_tensor
 from autograph.ops.shape import known_size
 
-__all__ = ["gather", "one_hot", "slice"]
+__all__ = ["entries", "gather", "one_hot", "slice"]
 
 _cut = slice
 
@@ -41,7 +41,7 @@ def slice(x: Any, start: Any, size: Any) -> Tensor:
     for each axis.
     """
     whole = tensor(x)
-    starts, sizes = _entries(start), _entries(size)
+    starts, sizes = [entries(part, "slice", "starts or sizes") for part in (start, size)]
     if not len(starts) == len(sizes) == whole.ndim:
         raise ArgumentError(
             f"slice: {len(starts)} starts and {len(sizes)} sizes for {whole.describe()}",
@@ -50,18 +50,18 @@ def slice(x: Any, start: Any, size: Any) -> Tensor:
     return whole[tuple([_bounds(first, count) for first, count in zip(starts, sizes, strict=True)])]
 
 
-def _entries(vector: Any) -> list[Any]:
-    """The entries of a list, or of an integer vector of known length: numbers where they are known."""
+def entries(vector: Any, what: str, of: str) -> list[Any]:
+    """The entries of a list, or of an integer vector of known length: numbers where they are known.
+
+    Raises ArgumentTypeError for what is no list, ArgumentError for a tensor of another rank or what is no whole number.
+    """
     if not isinstance(vector, Tensor):
-        return [_entry(_known(entry)) for entry in listed(vector, "slice: the starts or sizes", "slice(x, [0, 1], [2, 3])")]
+        given = [_known(entry) for entry in listed(vector, f"{what}: the {of}", f"{what}(x, [0, 1], …)")]
+        return [entry if isinstance(entry, Tensor) else whole(entry, f"{what}: one of the {of}") for entry in given]
     positions = index_tensor(vector)
     if positions.ndim != 1 or positions.shape[0] is None:
-        raise ArgumentError(f"slice: {positions.describe()} is no vector of known length", fix="give a list of numbers")
+        raise ArgumentError(f"{what}: {positions.describe()} is no vector of known length", fix="give a list of numbers")
     return [_known(positions[i]) for i in range(positions.shape[0])]
-
-
-def _entry(entry: Any) -> Any:
-    return entry if isinstance(entry, Tensor) else whole(entry, "slice: a start or a size")
 
 
 def _known(entry: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from autograph.arguments import shown
+from autograph.arguments import shown, truth
 from autograph.config import (
     epsilon,
     floatx,
@@ -21,14 +21,19 @@ from autograph.literals import array_of
 __all__ = [
     "backend",
     "cast_to_floatx",
+    "eager",
     "epsilon",
     "floatx",
     "image_data_format",
+    "manual_variable_initialization",
     "normalize_data_format",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "symbolic",
 ]
+
+F = TypeVar("F")
 
 _FORMATS = ("channels_last", "channels_first")
 
@@ -36,6 +41,24 @@ _FORMATS = ("channels_last", "channels_first")
 def backend() -> str:
     """The name of this backend, "autograph"."""
     return "autograph"
+
+
+def symbolic(func: F) -> F:
+    """`func` itself: a decorator that Keras puts on what builds graphs. Here everything does."""
+    return func
+
+
+def eager(func: F) -> F:
+    """`func` itself: a decorator that Keras puts on what computes at once."""
+    return func
+
+
+def manual_variable_initialization(value: Any) -> None:
+    """Takes a truth value, and changes nothing: a variable holds its value from when it is made, and needs no initialization.
+
+    Raises ArgumentTypeError for anything else.
+    """
+    truth(value, "manual_variable_initialization: the value")
 
 
 def cast_to_floatx(x: Any) -> np.ndarray[Any, Any]:

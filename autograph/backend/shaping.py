@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from autograph.arguments import choice, items, listed, shown, whole
+from autograph.arguments import choice, items, listed, shown, truth, whole
+from autograph.backend.indexing import entries
 from autograph.backend.operands import tensor
 from autograph.backend.settings import normalize_data_format
 from autograph.errors import ArgumentError, ShapeError
 from autograph.graph.tensor import Constant, Tensor
 from autograph.ops import joining, movement
-from autograph.ops.elementwise import lerp
+from autograph.ops.elementwise import lerp, multiply
+from autograph.ops.shape import size_of
 from autograph.tensor_type import as_dtype, float_dtype, normalize_axis
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "concatenate",
     "expand_dims",
     "flatten",
+    "pattern_broadcast",
     "permute_dimensions",
     "repeat",
     "repeat_elements",
@@ -119,16 +122,37 @@ def repeat(x: Any, n: int) -> Tensor:
     return joining.repeat(movement.expand_dims(rows, 1), n, 1)
 
 
-def tile(x: Any, n: int | Sequence[int]) -> Tensor:
+def pattern_broadcast(x: Any, broadcastable: Iterable[Any]) -> Tensor:
+    """`x`, of whose axes those that are `broadcastable`, a truth value for each, are known to have size 1.
+
+    Raises ArgumentError unless there is one for each axis, ShapeError, at the latest in a call, for another size there.
+    """
+    values = tensor(x)
+    flags = [truth(flag, "pattern_broadcast: an entry") for flag in items(broadcastable)]
+    if len(flags) != values.ndim:
+        raise ArgumentError(f"pattern_broadcast: {len(flags)} truth values for {values.describe()}", fix="one for each axis")
+    sizes = [1 if flag else size_of(values, axis) for axis, flag in enumerate(flags)]
+    return movement.reshape(values, sizes) if any(flags) else values
+
+
+def tile(x: Any, n: Any) -> Tensor:
     """`x` laid out `n` times along each axis: sizes are multiplied by `n`; fewer numbers stand for the last axes.
+
+    n   a number, a list of numbers or tensors of rank 0, or an integer vector
 
     Raises ArgumentError for more numbers than axes.
     """
     pattern = tensor(x)
-    times = items(n)
+    times = entries(n if isinstance(n, Tensor) and n.ndim else items(n), "tile", "numbers")
     if len(times) > pattern.ndim:
         raise ArgumentError(f"tile: {len(times)} numbers for {pattern.describe()}", fix="expand_dims first")
-    return joining.tile(pattern, times)
+    if not any(isinstance(count, Tensor) for count in times):
+        return joining.tile(pattern, times)
+    times = [1] * (pattern.ndim - len(times)) + times
+    sizes = [size_of(pattern, axis) for axis in range(pattern.ndim)]
+    wide = movement.expand_dims_at(pattern, tuple(range(0, 2 * pattern.ndim, 2)))
+    laid_out = movement.broadcast_to(wide, [part for pair in zip(times, sizes, strict=True) for part in pair])
+    return movement.reshape(laid_out, [multiply(count, size) for count, size in zip(times, sizes, strict=True)])
 
 
 # padding -------------------------------------------------------------------------------------------------------------

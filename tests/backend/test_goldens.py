@@ -220,6 +220,19 @@ def test_outputs_are_the_values_before_the_updates() -> None:
     assert [f([])[0], f([])[0], K.get_value(x)] == [1, 2, 3]
 
 
+def test_an_identity_is_the_value_before_an_update_too() -> None:
+    x = v(1.0)
+    f = K.function([], [K.identity(x)], updates=[K.update_add(x, 1.0)])
+    assert [f([])[0], f([])[0], K.get_value(x)] == [1, 2, 3]
+
+
+def test_feeds_of_another_shape_are_refused_where_tensorflow_took_them() -> None:
+    x = K.placeholder(shape=(2,))
+    for wrong in (np.ones(3), np.ones((3, 3))):
+        with pytest.raises(ValueError, match=r"expects \[2\]"):
+            K.function([x], [K.sum(x)])([wrong])
+
+
 def test_moving_average_update() -> None:
     x = v(10.0)
     K.function([], [], updates=[K.moving_average_update(x, K.constant(0.0), 0.9)])([])

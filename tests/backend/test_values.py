@@ -221,6 +221,17 @@ def test_eval_names_the_placeholder_without_a_value() -> None:
 # settings ------------------------------------------------------------------------------------------------------------
 
 
+def test_decorators_of_keras_leave_functions_alone() -> None:
+    assert K.symbolic(len) is len and K.eager(len) is len
+
+
+def test_variables_are_initialized_from_the_start() -> None:
+    K.manual_variable_initialization(True)
+    assert K.eval(K.ones((1,))) == 1
+    with pytest.raises(TypeError):
+        K.manual_variable_initialization("yes")
+
+
 def test_settings() -> None:
     assert (K.backend(), K.floatx(), K.epsilon(), K.image_data_format()) == ("autograph", "float32", 1e-7, "channels_last")
     K.set_floatx("float16")
