@@ -24,7 +24,7 @@ LATER = {
     *("is_sparse", "to_dense"),
     *("conv1d", "conv2d", "conv3d", "conv2d_transpose", "conv3d_transpose", "separable_conv1d", "separable_conv2d"),
     *("depthwise_conv2d", "pool2d", "pool3d", "local_conv1d", "local_conv2d"),
-    *("rnn", "map_fn", "foldl", "foldr", "ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"),
+    *("rnn", "map_fn", "foldl", "foldr", "ctc_batch_cost", "ctc_label_dense_to_sparse"),
 }
 KERAS = frozenset(re.findall(r"\w+", """
 abs all any arange argmax argmin backend batch_dot batch_flatten batch_get_value batch_normalization batch_set_value

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograph.arrays.beams import ctc_beams  # noqa: F401
 from autograph.arrays.indexing import (  # noqa: F401
     advanced_index,
     advanced_scatter,

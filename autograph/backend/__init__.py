@@ -19,6 +19,7 @@ from autograph.backend.creation import (
     zeros,
     zeros_like,
 )
+from autograph.backend.ctc import ctc_decode
 from autograph.backend.dependencies import control_dependencies
 from autograph.backend.elementwise import (
     abs,
@@ -166,6 +167,7 @@ __all__ = [
     "control_dependencies",
     "cos",
     "count_params",
+    "ctc_decode",
     "cumprod",
     "cumsum",
     "dot",

@@ -2,6 +2,7 @@
 
 from autograph.ops import (
     barriers,
+    beams,
     comparison,
     contraction,
     cumulative,
@@ -30,7 +31,7 @@ from autograph.ops import (
 )
 
 __all__ = [
-    "barriers", "comparison", "contraction", "cumulative", "custom", "diagonal", "effects", "einsum", "elementwise",
+    "barriers", "beams", "comparison", "contraction", "cumulative", "custom", "diagonal", "effects", "einsum", "elementwise",
     "filling", "gathering", "guard", "indexing", "joining", "linear_algebra", "movement", "norms", "random", "ranges",
     "reduction", "rounding", "rows", "selection", "shape", "sorting", "special",
 ]  # fmt: skip
