@@ -196,6 +196,7 @@ from autograph.ops.special import (
     xlog1py,
     xlogy,
 )
+from autograph.scan import scan
 from autograph.session import Session, clear_session, get_session, set_session
 
 __all__ = [
@@ -220,8 +221,8 @@ __all__ = [
     "ops", "outer", "pad", "placeholder", "polygamma", "power", "put_rows", "qr", "random_bernoulli", "random_integers",
     "random_normal", "random_permutation", "random_uniform", "rank", "ravel", "reciprocal", "reduce_all",
     "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
-    "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "row_sparse", "rsqrt", "scatter_add",
-    "searchsorted", "seed_state", "selu", "set_default_executor", "set_epsilon", "set_floatx",
+    "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "row_sparse", "rsqrt", "scan",
+    "scatter_add", "searchsorted", "seed_state", "selu", "set_default_executor", "set_epsilon", "set_floatx",
     "set_image_data_format", "set_session", "set_values", "shape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "size_of",
     "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack",
     "stop_gradient", "subtract", "swapaxes", "swish", "take_along_axis", "tan", "tanh", "tensordot", "tile",

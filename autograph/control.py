@@ -21,11 +21,12 @@ from autograph.tensor_type import TensorType, shapes_agree
 
 
 class Body(NamedTuple):
-    """A graph with its inputs: the first `mapped` get a row each time, the others the same tensor."""
+    """A graph with its inputs: the first `carried` get what it made before, the next `mapped` a row, the rest one tensor."""
 
     inputs: tuple[Placeholder, ...]
     outputs: tuple[Tensor, ...]
     mapped: int = 0
+    carried: int = 0
 
     def __call__(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
         """The values of the outputs, op by op. An executor puts a graph that it has prepared in the place of this one."""
@@ -33,7 +34,15 @@ class Body(NamedTuple):
 
     def types(self, given: Sequence[TensorType]) -> list[TensorType]:
         """The types of its inputs in an op whose inputs have the types `given`."""
-        return [TensorType(t.dtype, t.shape[1:] if i < self.mapped else t.shape) for i, t in enumerate(given)]
+        rows = range(self.carried, self.carried + self.mapped)
+        return [TensorType(t.dtype, t.shape[1:] if i in rows else t.shape) for i, t in enumerate(given)]
+
+    def none(self, arrays: Sequence[Any]) -> list[Any]:
+        """Its outputs stacked, where the op has these inputs and no turn: a size that only data decides is 0."""
+        given = [TensorType(p.dtype, np.shape(a)) for p, a in zip(self.inputs, arrays, strict=True)]
+        known = dict(zip(self.inputs, map(Placeholder, self.types(given)), strict=True))
+        found = substitute(self.outputs, known)
+        return [np.zeros((0, *[size or 0 for size in x.shape]), x.dtype) for x in found]
 
 
 def with_bodies(roots: Sequence[Tensor], change: Callable[[Body], Body]) -> list[Tensor]:
@@ -53,7 +62,9 @@ def changed(tensor: Tensor, change: Callable[[Body], Body]) -> dict[str, Any]:
     return {key: change(value) if isinstance(value, Body) else value for key, value in tensor.params.items()}
 
 
-def _enclosed(outputs: Sequence[Tensor], own: Sequence[Placeholder], mapped: int = 0) -> tuple[list[Tensor], Body]:
+def enclosed(
+    outputs: Sequence[Tensor], own: Sequence[Placeholder], mapped: int = 0, carried: int = 0
+) -> tuple[list[Tensor], Body]:
     """The graph from `own` to `outputs`, and the tensors that it reads beside its own inputs."""
     order = ancestors(outputs)
     inside = descendants(own, order)
@@ -61,7 +72,7 @@ def _enclosed(outputs: Sequence[Tensor], own: Sequence[Placeholder], mapped: int
     captured = [x for x in dict.fromkeys([*read, *outputs]) if x not in inside and not isinstance(x, Constant)]
     stand_ins = [Placeholder(x.type, x.given_name) for x in captured]
     found = substitute(outputs, dict(zip(captured, stand_ins, strict=True)))
-    return captured, Body((*own, *stand_ins), tuple(found), mapped)
+    return captured, Body((*own, *stand_ins), tuple(found), mapped, carried)
 
 
 # once for each row ----------------------------------------------------------------------------------------------------
@@ -82,12 +93,7 @@ def _map_rows(xp: Any, *arrays: Any, body: Body) -> Any:
     rows, fixed = arrays[: body.mapped], arrays[body.mapped :]
     count = len(rows[0])
     results = [body(xp, (*[r[i] for r in rows], *fixed))[0] for i in range(count)]
-    if results:
-        return np.stack([np.asarray(r) for r in results])
-    shapes = [np.shape(a)[i < body.mapped :] for i, a in enumerate(arrays)]
-    known = [Placeholder(TensorType(p.dtype, shape)) for p, shape in zip(body.inputs, shapes, strict=True)]
-    (row,) = substitute(body.outputs, dict(zip(body.inputs, known, strict=True)))
-    return np.zeros((0, *[size or 0 for size in row.shape]), row.dtype)
+    return np.stack([np.asarray(r) for r in results]) if results else body.none(arrays)[0]
 
 
 def _map_rows_vjp(g: Tensor, y: Tensor, *inputs: Tensor, body: Body) -> tuple[Tensor | None, ...]:
@@ -125,7 +131,7 @@ def map_rows(output: Tensor, row: Placeholder, rows: Tensor) -> Tensor:
 
     What does not depend on `row` is computed once. Gradients of every order flow to `rows` and to all that is read.
     """
-    captured, body = _enclosed([output], [row], 1)
+    captured, body = enclosed([output], [row], 1)
     return apply(_MAP_ROWS, rows, *captured, body=body)
 
 
@@ -187,5 +193,5 @@ def iterate(step: Callable[[Tensor], Any], start: Any, condition: Callable[[Tens
     going = as_tensor(condition(first))
     own = [Placeholder(TensorType(x.dtype, x.shape)) for x in (first, going)]
     new = as_tensor(step(own[0]))
-    captured, body = _enclosed([new, as_tensor(condition(new))], own)
+    captured, body = enclosed([new, as_tensor(condition(new))], own)
     return apply(_ITERATE, first, going, *captured, body=body, most=count)

@@ -11,7 +11,7 @@ from typing import Any
 
 from autograph.arguments import listed, shown
 from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, NoGradientRuleError, ShapeError
-from autograph.graph.graph import ancestors, descendants
+from autograph.graph.graph import ancestors, descendants, family
 from autograph.graph.op import Kind
 from autograph.graph.tensor import Tensor, as_tensor
 from autograph.ops.elementwise import cast
@@ -115,8 +115,13 @@ def backward(
     """The walk: from cotangents of some tensors of `order` (inputs first) to those of all on the way to `sources`."""
     blocked = set(stop)
     relevant = descendants(sources, order, blocked)
+    together = _together(order, blocked)
     for tensor in reversed(order):
-        g = cotangents.get(tensor)
+        g: Any = cotangents.get(tensor)
+        if tensor in together:
+            g = {t.params["result"]: cotangents[t] for t in together[tensor] if t in cotangents} or None
+        elif tensor.op.several and tensor not in blocked:
+            continue  # the last of its family has sent its cotangent back
         if g is None or tensor not in relevant or tensor in blocked or tensor.op.kind is Kind.LEAF:
             continue
         for source, flow in zip(tensor.inputs, flows(tensor, g, relevant), strict=True):
@@ -125,12 +130,26 @@ def backward(
     return cotangents
 
 
-def flows(tensor: Tensor, g: Tensor, relevant: set[Tensor]) -> list[Tensor | None]:
-    """The cotangents that `g` of `tensor` sends to those of its inputs that are relevant, each in its input's type."""
+def _together(order: Sequence[Tensor], blocked: set[Tensor]) -> dict[Tensor, list[Tensor]]:
+    """The results of each op of several that are in `order`, by the last of them: made in a row, they are read behind it."""
+    families: dict[Any, list[Tensor]] = {}
+    for tensor in order:
+        if tensor.op.several and tensor not in blocked:
+            families.setdefault(family(tensor), []).append(tensor)
+    return {some[-1]: some for some in families.values()}
+
+
+def flows(tensor: Tensor, g: Any, relevant: set[Tensor]) -> list[Tensor | None]:
+    """The cotangents that `g` of `tensor` sends to those of its inputs that are relevant, each in its input's type.
+
+    `g` is a tensor; for an op of several results it may be a dict of those of its family, by the number of the result.
+    """
     op = tensor.op
     wanted = [source in relevant and source.type.is_float for source in tensor.inputs]
     if op.vjp is None or not any(wanted):
         return [None] * len(tensor.inputs)
+    if op.several and isinstance(g, Tensor):
+        g = {tensor.params["result"]: g}
     terms = op.vjp(g, tensor, *tensor.inputs, **tensor.params)
     return [
         _fitted(term, source, tensor) if want and term is not None else None

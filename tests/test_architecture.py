@@ -36,6 +36,7 @@ FLOORS = {
     "autograph/explain.py": 3,
     "autograph/functions/": 3,
     "autograph/control.py": 4,
+    "autograph/scan.py": 4,
     "autograph/derivatives.py": 4,
     "autograph/passes/": 5,
     "autograph/program/": 6,

@@ -21,10 +21,22 @@ RUNS = 20  # at most: the machine may be busy
 
 # Names of `keras/backend/__init__.py` (Keras 2.3.1) that come with convolutions, recurrence, CTC and sparse tensors.
 LATER = {
-    *("is_sparse", "to_dense"),
-    *("conv1d", "conv2d", "conv3d", "conv2d_transpose", "conv3d_transpose", "separable_conv1d", "separable_conv2d"),
-    *("depthwise_conv2d", "pool2d", "pool3d", "local_conv1d", "local_conv2d"),
-    *("rnn", "map_fn", "foldl", "foldr", "ctc_batch_cost", "ctc_label_dense_to_sparse"),
+    "conv1d",
+    "conv2d",
+    "conv2d_transpose",
+    "conv3d",
+    "conv3d_transpose",
+    "ctc_batch_cost",
+    "ctc_label_dense_to_sparse",
+    "depthwise_conv2d",
+    "is_sparse",
+    "local_conv1d",
+    "local_conv2d",
+    "pool2d",
+    "pool3d",
+    "separable_conv1d",
+    "separable_conv2d",
+    "to_dense",
 }
 KERAS = frozenset(re.findall(r"\w+", """
 abs all any arange argmax argmin backend batch_dot batch_flatten batch_get_value batch_normalization batch_set_value

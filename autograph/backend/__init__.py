@@ -67,6 +67,7 @@ from autograph.backend.normalisation import (
 )
 from autograph.backend.phases import in_test_phase, in_train_phase, learning_phase, set_learning_phase, switch
 from autograph.backend.random import random_binomial, random_normal, random_uniform, truncated_normal
+from autograph.backend.recurrence import foldl, foldr, map_fn, rnn
 from autograph.backend.reductions import (
     all,
     any,
@@ -183,6 +184,8 @@ __all__ = [
     "eye",
     "flatten",
     "floatx",
+    "foldl",
+    "foldr",
     "function",
     "gather",
     "get_session",
@@ -210,6 +213,7 @@ __all__ = [
     "log",
     "logsumexp",
     "manual_variable_initialization",
+    "map_fn",
     "max",
     "maximum",
     "mean",
@@ -243,6 +247,7 @@ __all__ = [
     "resize_images",
     "resize_volumes",
     "reverse",
+    "rnn",
     "round",
     "set_epsilon",
     "set_floatx",

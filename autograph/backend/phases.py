@@ -9,6 +9,7 @@ import numpy as np
 from autograph.arguments import shown, truth
 from autograph.backend.operands import tensors
 from autograph.errors import ArgumentError, DTypeError, ShapeError, StaleGraphError
+from autograph.graph.graph import ancestors
 from autograph.graph.tensor import Placeholder, Tensor, as_tensor, check_current, placeholder
 from autograph.ops import movement, selection
 from autograph.ops.elementwise import cast
@@ -101,6 +102,12 @@ def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
     if training is None:
         result._uses_learning_phase = True  # type: ignore[attr-defined]  # Keras's mark, which layers hand on
     return result
+
+
+def follows_phase(x: Any) -> bool:
+    """Whether a tensor bears Keras's mark, or is computed from the phase of now."""
+    phase = _phase[0]
+    return bool(getattr(x, "_uses_learning_phase", False)) or (isinstance(phase, Placeholder) and phase in ancestors([x]))
 
 
 def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:

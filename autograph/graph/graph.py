@@ -50,6 +50,12 @@ def consumers(order: Iterable[Tensor]) -> dict[Tensor, list[Tensor]]:
     return readers
 
 
+def family(tensor: Tensor) -> Any:
+    """What the results of one op of several have in common, and with no others."""
+    shared = sorted((key, value) for key, value in tensor.params.items() if key != "result")
+    return (tensor.op, tensor.inputs, *shared)
+
+
 def mapped(roots: Iterable[Tensor], change: Callable[[Tensor], Tensor]) -> list[Tensor]:
     """`roots` as they are when `change` has replaced every tensor they are computed from, inputs first."""
     roots = list(roots)

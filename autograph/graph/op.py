@@ -59,6 +59,8 @@ class Op:
     differentiable_output  False where the output is an integer or a boolean: gradients stop here
     check     (*inputs) → None: of what a user writes, raises for operands that are known already and have no answer
     raises    whether `eval` can raise for data of the right types (indices, integer division): such a step never commits
+    several   whether it has several results, each a node that differs from the others in its param `result` alone; without
+              that `eval` gives all of them in a list, and `vjp` is given the cotangents of those that have one, by number
     """
 
     name: str
@@ -71,6 +73,7 @@ class Op:
     raises: bool = False
     doc: str = ""
     check: Callable[..., None] | None = None
+    several: bool = False
 
     def __repr__(self) -> str:
         return f"Op({self.name!r}, {self.kind.value})"

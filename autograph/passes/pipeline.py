@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 from autograph.control import Body, with_bodies
@@ -39,6 +40,7 @@ def simplify(roots: Sequence[Tensor], passes: Sequence[Pass] = SIMPLIFY) -> list
     for run in passes:
         roots = run(roots)
 
+    @functools.cache  # the results of one op share its graph
     def simpler(body: Body) -> Body:
         return body._replace(outputs=tuple(simplify(body.outputs, passes)))
 

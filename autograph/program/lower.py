@@ -20,6 +20,8 @@ from autograph.origin import credit
 from autograph.passes.constants import folded
 from autograph.tensor_type import TensorType
 
+Bodies = dict[tuple[Body, tuple[Tensor, ...]], Body]
+
 
 class Tick(NamedTuple):
     """What one call computes: outputs, and for each register its next value, held unless the guard is true."""
@@ -62,9 +64,10 @@ def lower(tick: Tick, types: Sequence[TensorType]) -> Tick:
         for p, t in zip(tick.inputs, types, strict=True)
     )
     done: dict[Tensor, Tensor] = dict(zip(tick.inputs, inputs, strict=True))
+    bodies: Bodies = {}
     for tensor in ancestors(tick.roots):
         if tensor not in done:
-            done[tensor] = _lowered(tensor, tuple([done[source] for source in tensor.inputs]))
+            done[tensor] = _lowered(tensor, tuple([done[source] for source in tensor.inputs]), bodies)
     lowered = tick.with_roots([done[root] for root in tick.roots], inputs)
     for register, value in zip(lowered.registers, lowered.values, strict=True):
         try:
@@ -74,12 +77,12 @@ def lower(tick: Tick, types: Sequence[TensorType]) -> Tick:
     return lowered
 
 
-def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...], bodies: Bodies) -> Tensor:
     if not inputs:
         return tensor
     static = all(None not in source.type.shape for source in inputs)
     if static and tensor.op.kind is Kind.CONTROL:
-        tensor = with_params(tensor, changed(tensor, lambda body: _lowered_body(body, inputs)))
+        tensor = with_params(tensor, changed(tensor, lambda body: _lowered_body(body, inputs, bodies)))
     try:
         if tensor.op.specialize is not None and static:
             with credit(tensor.origin):
@@ -95,7 +98,9 @@ def _lowered(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     return folded(result)
 
 
-def _lowered_body(body: Body, inputs: Sequence[Tensor]) -> Body:
-    """The graph that an op with these inputs holds, its own sizes known too."""
-    tick = lower(Tick(body.inputs, body.outputs), body.types([source.type for source in inputs]))
-    return body._replace(inputs=tick.inputs, outputs=tick.outputs)
+def _lowered_body(body: Body, inputs: tuple[Tensor, ...], bodies: Bodies) -> Body:
+    """The graph that an op with these inputs holds, its own sizes known too: one, for all results of the op."""
+    if (body, inputs) not in bodies:
+        tick = lower(Tick(body.inputs, body.outputs), body.types([source.type for source in inputs]))
+        bodies[body, inputs] = body._replace(inputs=tick.inputs, outputs=tick.outputs)
+    return bodies[body, inputs]

@@ -13,6 +13,7 @@ from autograph.control import iterate, map_rows
 from autograph.derivatives import basis_like
 from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from autograph.graph.tensor import Tensor
+from autograph.scan import scan
 from tests.samples.define import Array, Case, Sample, values
 
 
@@ -57,6 +58,41 @@ def _growths(draw: st.DrawFn) -> Case:
     return Case(_growing, (draw(values(shape)), draw(values(shape))), _grown)
 
 
+def _forward(h: Tensor, x: Tensor, w: Tensor) -> Tensor:
+    last, outputs = scan(lambda h, e: (sin(h * w) + e, h * e), h, x)
+    return last + reduce_sum(outputs, 0)
+
+
+def _backward(h: Tensor, x: Tensor, w: Tensor) -> Tensor:
+    (last, _), outputs = scan(lambda s, e: ((s[0] * w + sin(e), s[1] + 1), s[0] * s[0]), (h, 0), x, reverse=True)
+    return last * reduce_sum(outputs, 0)
+
+
+def _stepped(h: Any, x: Any, w: Any, sin: Any) -> Any:
+    total = h * 0
+    for e in x:
+        total = total + h * e
+        h = sin(h * w) + e
+    return h + total
+
+
+def _stepped_back(h: Any, x: Any, w: Any, sin: Any) -> Any:
+    total = h * 0
+    for t in reversed(range(len(x))):
+        total = total + h * h
+        h = h * w + sin(x[t])
+    return h * total
+
+
+@st.composite
+def _scans(draw: st.DrawFn) -> Case:
+    shape = draw(array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3))
+    arrays = (draw(values(shape)), draw(values((draw(st.integers(0, 4)), *shape))), draw(values(shape)))
+    build, plain = draw(st.sampled_from(((_forward, _stepped), (_backward, _stepped_back))))
+    reference, oracle = (lambda h, x, w: plain(h, x, w, np.sin)), (lambda torch, h, x, w: plain(h, x, w, torch.sin))
+    return Case(build, arrays, reference, oracle, analytic=True)
+
+
 @st.composite
 def _shapes(draw: st.DrawFn) -> Case:
     shape = draw(array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
@@ -84,6 +120,20 @@ SAMPLES: tuple[Sample, ...] = (
             (lambda: iterate(lambda y: y + 1, placeholder(()), lambda y: y > 0, -1), ArgumentError),
         ),
         differentiable=False,
+    ),
+    Sample(
+        "scan",
+        _scans(),
+        (
+            (lambda: scan(lambda h, e: (h > 0, None), placeholder((3,)), placeholder((2, 3))), DTypeError),
+            (lambda: scan(lambda h, e: (h[:2], None), placeholder((3,)), placeholder((2, 3))), ShapeError),
+            (lambda: scan(lambda h, e: (h, None), placeholder((3,)), (placeholder((2,)), placeholder((3,)))), ShapeError),
+            (lambda: scan(lambda h, e: (h, None), placeholder((3,)), placeholder(())), ShapeError),
+            (lambda: scan(lambda h, e: (h, None), placeholder((3,))), ArgumentError),
+            (lambda: scan(lambda h, e: (h, None), placeholder((3,)), length=-1), ArgumentError),
+            (lambda: scan(lambda h, e: h, placeholder((3,)), length=2), ArgumentError),
+            (lambda: scan(lambda h, e: ((h, h), e), placeholder((3,)), length=2), ArgumentError),
+        ),
     ),
     Sample(
         "basis_like",

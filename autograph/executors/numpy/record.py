@@ -16,6 +16,7 @@ import numpy as np
 from autograph.arrays import numpy_namespace, reductions, scalars
 from autograph.control import Body, changed
 from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value, stand_in
+from autograph.graph.graph import family
 from autograph.graph.op import REGISTRY, Kind
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable
 from autograph.tensor_type import CANONICAL, DTYPES, DType, broadcast_shapes
@@ -53,6 +54,7 @@ class Recorder:
         self._scalars: dict[Value, Value] = {}
         self._arrays: dict[Value, Value] = {}
         self._constants: dict[tuple[DType, bytes], Value] = {}
+        self._families: dict[Any, Value] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Value]:
         if name.startswith("_"):
@@ -379,11 +381,20 @@ class Recorder:
         return self._whole(tensor, inputs)
 
     def _whole(self, tensor: Tensor, inputs: list[Value]) -> Value:
-        """The op as one call on real arrays."""
-        function = functools.partial(tensor.op.eval, numpy_namespace, **changed(tensor, self.prepare))
+        """The op as one call on real arrays; of several results, each is taken from what the one call gave."""
         result = self.dynamic(tensor.dtype, tensor.shape)  # type: ignore[arg-type]  # may hold None: made at each call
+        params = changed(tensor, self.prepare)
         arguments = [self.array_of(x) for x in inputs]
-        self.steps.append(Step(tensor.op.name, function, arguments, result, tensor))
+        if not tensor.op.several:
+            function = functools.partial(tensor.op.eval, numpy_namespace, **params)
+            self.steps.append(Step(tensor.op.name, function, arguments, result, tensor))
+            return result
+        kin = family(tensor)
+        if kin not in self._families:
+            self._families[kin] = self.dynamic(tensor.dtype, ())
+            function = functools.partial(tensor.op.eval, numpy_namespace, **{**params, "result": None})
+            self.steps.append(Step(tensor.op.name, function, arguments, self._families[kin], tensor))
+        self.steps.append(Step("", None, [self._families[kin]], result, tensor, template=f"{{}}[{params['result']}]"))
         return result
 
 

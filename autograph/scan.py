@@ -1,0 +1,276 @@
+"""`scan`: a graph along the first axis of its sequences, which hands states from each step to the next.
+
+Its gradient is a scan the other way. What that reads of the steps, the scan keeps: the results of functions, reductions and
+products; what follows from them by plain arithmetic is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograph.arguments import truth, whole
+from autograph.control import Body, enclosed
+from autograph.errors import ArgumentError, DTypeError, ShapeError
+from autograph.gradients import gradients
+from autograph.graph.graph import ancestors, descendants, substitute
+from autograph.graph.op import Kind, Op, as_given, floating, register
+from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor
+from autograph.ops.barriers import stop_gradient
+from autograph.ops.filling import zeros_like
+from autograph.ops.joining import concatenate
+from autograph.ops.ranges import arange
+from autograph.structure import Build, flatten
+from autograph.tensor_type import TensorType, shapes_agree
+
+
+def kept_type(start: TensorType, new: TensorType) -> TensorType:
+    """The type of a state that begins as `start` and that each step makes anew. Raises unless the two are one."""
+    if new.dtype is not start.dtype:
+        raise DTypeError(f"a step makes {new} of the state {start}", fix="cast what the step returns, or what it starts from")
+    if not shapes_agree(new.shape, start.shape):
+        raise ShapeError(f"a step makes {new} of the state {start}", why="its result is the next step's state")
+    return TensorType(start.dtype, tuple([n if m is None else m for m, n in zip(start.shape, new.shape, strict=True)]))
+
+
+def _scan_type(*types: TensorType, body: Body, reverse: bool, result: int) -> TensorType:
+    rows = slice(body.carried, body.carried + body.mapped)
+    for t, row in zip(types[rows], body.inputs[rows], strict=True):
+        if t.ndim != row.ndim + 1 or not shapes_agree(t.shape[1:], row.shape):
+            raise ShapeError(f"entries of {t} are not of the type of their placeholder, {row.type}")
+    lengths = {t.shape[0] for t in types[rows] if t.shape[0] is not None}
+    if len(lengths) > 1:
+        raise ShapeError(f"sequences of {sorted(lengths)} entries do not pair", fix="scan along sequences of one length")
+    states = [kept_type(t, x.type) for t, x in zip(types[: body.carried], body.outputs, strict=False)]
+    if result < body.carried:
+        return states[result]
+    output = body.outputs[result]
+    return TensorType(output.dtype, (next(iter(lengths), None), *output.shape))
+
+
+def _scan(xp: Any, *arrays: Any, body: Body, reverse: bool, result: int | None = None) -> Any:
+    carried, last = body.carried, body.carried + body.mapped
+    states, rows, fixed = list(arrays[:carried]), arrays[carried:last], arrays[last:]
+    length = len(rows[0])
+    made: list[Any] = [None] * length
+    for t in reversed(range(length)) if reverse else range(length):
+        made[t] = body(xp, (*states, *[row[t] for row in rows], *fixed))
+        states = made[t][:carried]
+    if length:
+        found = [*states, *[np.stack(x) for x in list(zip(*made, strict=True))[carried:]]]
+    else:
+        found = [*states, *body.none(arrays)[carried:]]
+    return found if result is None else found[result]
+
+
+# the gradient --------------------------------------------------------------------------------------------------------
+
+
+def _cheap(tensor: Tensor) -> bool:
+    """Whether to compute it again costs no more than to keep it: plain arithmetic, and what moves elements."""
+    op = tensor.op
+    return (op.kind is Kind.ELEMENTWISE and op.operands is not floating) or op.kind in (Kind.MOVEMENT, Kind.SHAPE, Kind.LEAF)
+
+
+def kept_for(read: Iterable[Tensor], varying: set[Tensor]) -> list[Tensor]:
+    """What the steps have to keep, that `read` can be had again: of those that vary from step to step the dear ones.
+
+    A cheap one whose own inputs would have to be kept for it is kept itself.
+    """
+    wanted = list(dict.fromkeys(read))
+    kept = dict.fromkeys(t for t in wanted if not _cheap(t))
+    for tensor in wanted:
+        todo = [] if tensor in kept else [tensor]
+        for t in todo:
+            if not _cheap(t):
+                kept[tensor] = None
+                break
+            todo += [x for x in t.inputs if x in varying and x not in kept]
+    return list(kept)
+
+
+def steps_back(
+    body: Body, cotangents: Iterable[int]
+) -> tuple[dict[int, Placeholder], dict[Tensor, Tensor]]:
+    """For results of one step their cotangents, and those of its inputs: of a state that has one, its result has one too."""
+    floats = [p for p in body.inputs if p.type.is_float]
+    seeds = {k: _seed(body.outputs[k]) for k in sorted(cotangents)}
+    while True:
+        outputs = [body.outputs[k] for k in seeds]
+        found = dict(zip(floats, gradients(outputs, floats, cotangents=list(seeds.values())), strict=True))
+        more = [i for i, p in enumerate(body.inputs[: body.carried]) if i not in seeds and found.get(p) is not None]
+        if not more:
+            return seeds, {p: g for p, g in found.items() if g is not None}
+        seeds |= {i: _seed(body.outputs[i]) for i in more}
+
+
+def _seed(x: Tensor) -> Placeholder:
+    return Placeholder(TensorType(x.dtype, x.shape))
+
+
+def read_of(terms: Sequence[Tensor], seeds: Iterable[Tensor], body: Body) -> tuple[list[Tensor], set[Tensor]]:
+    """What `terms`, made from `seeds` and a step, read of that step alone; and all of the step that varies."""
+    order = ancestors(terms)
+    backward = descendants(seeds, order)
+    varying = descendants(body.inputs[: body.carried + body.mapped], order) - backward
+    read = [x for t in order if t in backward for x in t.inputs if x in varying]
+    return [*read, *(t for t in terms if t in varying)], varying
+
+
+def _scan_vjp(
+    gs: Mapping[int, Tensor], y: Tensor, *inputs: Tensor, body: Body, reverse: bool, result: int
+) -> tuple[Tensor | None, ...]:
+    carried, last = body.carried, body.carried + body.mapped
+    starts, rows, fixed = inputs[:carried], inputs[carried:last], inputs[last:]
+    states, entries, constants = body.inputs[:carried], body.inputs[carried:last], body.inputs[last:]
+    seeds, found = steps_back(body, gs)
+    back = [i for i in seeds if i < carried]
+    summed = [i for i, p in enumerate(constants) if p in found]
+    mapped = [i for i, p in enumerate(entries) if p in found]
+    sums = [_seed(constants[i]) for i in summed]
+    terms = [found[states[i]] if states[i] in found else zeros_like(seeds[i]) for i in back]
+    terms += [total + found[constants[i]] for total, i in zip(sums, summed, strict=True)]
+    terms += [found[entries[i]] for i in mapped]
+
+    read, varying = read_of(terms, [*seeds.values(), *sums], body)
+    kept = kept_for(read, varying)
+    order = ancestors(terms, stop=kept)
+    kept += [p for p in states if p in order]
+    keeping = body._replace(outputs=(*body.outputs, *kept))
+    count = len(body.outputs)
+    memory = [apply(_SCAN, *inputs, body=keeping, reverse=reverse, result=count + k) for k in range(len(kept))]
+
+    outputs = [k for k in seeds if k >= carried]
+    again = [_seed(x) for x in kept]
+    known = dict(zip([*kept, *constants], [*again, *fixed], strict=True))
+    own = [*(seeds[i] for i in back), *sums, *(seeds[k] for k in outputs), *entries, *again]
+    begin = [gs[i] if i in gs else zeros_like(starts[i]) for i in back] + [zeros_like(fixed[i]) for i in summed]
+    sequences = [*(gs[k] for k in outputs), *rows, *memory]
+    captured, inner = enclosed(substitute(terms, known), own, len(sequences), len(begin))
+    flow = [
+        apply(_SCAN, *begin, *sequences, *captured, body=inner, reverse=not reverse, result=k) for k in range(len(terms))
+    ]
+    flows: list[Tensor | None] = [None] * len(inputs)
+    for place, term in zip([*back, *(last + i for i in summed), *(carried + i for i in mapped)], flow, strict=True):
+        flows[place] = term
+    return tuple(flows)
+
+
+_SCAN = register(Op(
+    "scan",
+    kind=Kind.CONTROL,
+    infer=_scan_type,
+    eval=_scan,
+    vjp=_scan_vjp,
+    operands=as_given,
+    several=True,
+    doc="A graph along the first axis of sequences, on the states that it made the step before; the last states, and the "
+    "other outputs of all steps, stacked.",
+))
+
+
+# the function --------------------------------------------------------------------------------------------------------
+
+
+def scan(
+    step: Callable[[Any, Any], Any],
+    start: Any,
+    sequences: Any = None,
+    *,
+    length: int | None = None,
+    reverse: bool = False,
+    truncate: int | None = None,
+) -> Any:
+    """state, output = step(state, entry) along the first axis of `sequences`; the last state, and all outputs stacked.
+
+    step        a function of tensors, called once to write its graph down. It gives (new state, output)
+    start       the first state: a tensor, or nested lists, tuples and dicts of tensors, as the step makes it anew
+    sequences   a tensor of shape (length, …), or nested ones of one length, which need not be known. An entry has the same
+                structure, without that axis. None: the entry is None, and `length` says how many steps there are
+    reverse     from the last entry to the first; outputs lie where their entries do
+    truncate    gradients go through this many of the last steps alone; what was before them, the start too, is a constant to them
+
+    Outputs may be nested, or None. What depends on neither state nor entry is computed once, before. Gradients of every
+    order flow to the start, the sequences and all that is read. Raises ShapeError or DTypeError for a state that changes
+    its type or sequences that do not pair, ArgumentError for a length or `truncate` that is no whole number.
+    """
+    begin, as_state = flatten(start)
+    if sequences is None:
+        if length is None:
+            raise ArgumentError("scan: there are no sequences, and no length", fix="say how many steps there are: length=10")
+        read: list[Tensor] = [arange(whole(length, "scan: length", 0))]
+        as_entry: Build = _nothing
+    else:
+        given, as_entry = flatten(sequences)
+        read = [_sequence(x) for x in given]
+        if length is not None:
+            known = {n for x in read for n in x.shape[:1] if n is not None}
+            if known - {whole(length, "scan: length", 0)}:
+                raise ShapeError(f"scan: sequences of {sorted(known)} entries, and a length of {length}", fix="leave it out")
+    if not read:
+        raise ArgumentError("scan: sequences hold no tensor", fix="pass None, and a length")
+    told: list[Any] = []
+
+    def flat(*tensors: Tensor) -> list[Tensor]:
+        state, entry = as_state(iter(tensors[: len(begin)])), as_entry(iter(tensors[len(begin) :]))
+        made = step(state, entry)
+        if not isinstance(made, tuple | list) or len(made) != 2:
+            raise ArgumentError("scan: a step gives (new state, output)", fix="return the state, and None, if that is all")
+        new, _ = flatten(made[0])
+        outputs, as_output = flatten(made[1])
+        if len(new) != len(begin):
+            raise ArgumentError(f"scan: a step makes {len(new)} states of {len(begin)}", fix="return one for each it is given")
+        told[:] = [[x is not None for x in outputs], as_output]
+        return [*new, *(x for x in outputs if x is not None)]
+
+    first = [as_tensor(x) for x in begin]
+    found = scanned(flat, first, read, truth(reverse, "scan: reverse"), truncate)
+    present, as_output = told
+    stacks = iter(found[len(begin) :])
+    return as_state(iter(found)), as_output(iter([next(stacks) if there else None for there in present]))
+
+
+def _nothing(values: Iterator[Any]) -> None:
+    """The entry where there are no sequences."""
+
+
+def _sequence(x: Any) -> Tensor:
+    tensor = as_tensor(x)
+    if not tensor.ndim:
+        raise ShapeError(f"scan: {tensor.describe()} is one number, and no sequence", fix="give it an axis of entries in front")
+    return tensor
+
+
+def scanned(
+    step: Callable[..., Sequence[Any]], start: Sequence[Tensor], rows: Sequence[Tensor], reverse: bool, truncate: Any = None
+) -> list[Tensor]:
+    """As `scan`, of flat lists: step(*states, *entries) → [*new states, *outputs]; the last states, and outputs stacked."""
+    if truncate is not None:
+        return _truncated(step, start, rows, reverse, whole(truncate, "scan: truncate", 1))
+    own = [Placeholder(TensorType(x.dtype, x.shape)) for x in start]
+    entries = [Placeholder(TensorType(x.dtype, x.shape[1:])) for x in rows]
+    made = [as_tensor(x) for x in step(*own, *entries)]
+    captured, body = enclosed([_strong(x) for x in made], [*own, *entries], len(entries), len(own))
+    return [
+        apply(_SCAN, *map(_strong, start), *rows, *captured, body=body, reverse=reverse, result=k) for k in range(len(made))
+    ]
+
+
+def _strong(x: Tensor) -> Tensor:
+    """A literal as a constant of its own dtype."""
+    return Constant(x.value) if isinstance(x, Constant) and x.type.weak else x
+
+
+def _truncated(
+    step: Callable[..., Sequence[Any]], start: Sequence[Tensor], rows: Sequence[Tensor], reverse: bool, most: int
+) -> list[Tensor]:
+    """All steps but the last so many as a scan of their own, whose results are constants to gradients."""
+    cut = slice(most, None) if reverse else slice(None, -most)
+    rest = slice(None, most) if reverse else slice(-most, None)
+    states = len(start)
+    before = list(map(stop_gradient, scanned(step, start, [x[cut] for x in rows], reverse)))
+    after = scanned(step, before[:states], [x[rest] for x in rows], reverse)
+    pairs = zip(before[states:], after[states:], strict=True)
+    return [*after[:states], *(concatenate([a, b] if reverse else [b, a]) for b, a in pairs)]

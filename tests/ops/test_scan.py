@@ -1,0 +1,167 @@
+"""`scan`: along sequences with states, against the same steps written down one by one."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograph as ag
+from autograph.graph.tensor import Tensor
+
+T = 5
+RNG = np.random.default_rng(0)
+ARRAYS = [RNG.normal(size=shape) for shape in ((3, 2), (T, 3, 4), (2, 2), (4, 2))]
+
+
+def inputs(length: int | None = T) -> list[Tensor]:
+    shapes = [(None, 2), (length, None, 4), (2, 2), (4, 2)]
+    return [ag.placeholder(shape, dtype="float64") for shape in shapes]
+
+
+def step(h: Tensor, e: Tensor, w: Tensor, v: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    z = ag.matmul(h, w) + ag.matmul(e, v)
+    new = ag.tanh(z) * ag.sigmoid(z)
+    return new, (new * 2, ag.reduce_sum(new))
+
+
+def looped(h: Tensor, x: Tensor, w: Tensor, v: Tensor, **options: Any) -> list[Tensor]:
+    last, outputs = ag.scan(lambda h, e: step(h, e, w, v), h, x, **options)
+    return [last, *outputs]
+
+
+def unrolled(h: Tensor, x: Tensor, w: Tensor, v: Tensor, reverse: bool = False, truncate: int = T) -> list[Tensor]:
+    made: list[Any] = [None] * T
+    order = list(reversed(range(T)) if reverse else range(T))
+    for k, t in enumerate(order):
+        if 0 < k == T - truncate:
+            h = ag.stop_gradient(h)
+            made = [None if m is None else tuple(map(ag.stop_gradient, m)) for m in made]
+        h, made[t] = step(h, x[t], w, v)
+    return [h, *map(ag.stack, zip(*made, strict=True))]
+
+
+def loss(results: list[Tensor]) -> Tensor:
+    last, a, b = results
+    return ag.reduce_sum(ag.square(last)) + ag.reduce_sum(ag.sin(a)) + ag.reduce_sum(b * b)
+
+
+def assert_same(x: list[Tensor], ours: list[Tensor], theirs: list[Tensor], arrays: Any = ARRAYS) -> None:
+    for a, b in zip(ag.function(x, ours)(*arrays), ag.function(x, theirs)(*arrays), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_values_and_gradients_of_two_orders_are_those_of_steps_written_down(reverse: bool) -> None:
+    x, y = inputs(), inputs(None)
+    ours, theirs = looped(*y, reverse=reverse), unrolled(*x, reverse=reverse)
+    ag_y, ag_x = ag.gradients(loss(ours), y), ag.gradients(loss(theirs), x)
+    second_y = ag.gradients(sum(ag.reduce_sum(ag.sin(g)) for g in ag_y), y)
+    second_x = ag.gradients(sum(ag.reduce_sum(ag.sin(g)) for g in ag_x), x)
+    found = ag.function(y, [*ours, *ag_y, *second_y])(*ARRAYS)
+    for a, b in zip(found, ag.function(x, [*theirs, *ag_x, *second_x])(*ARRAYS), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("truncate", [1, 3, T, 2 * T])
+def test_gradients_go_through_so_many_of_the_last_steps(truncate: int, reverse: bool) -> None:
+    x = inputs()
+    ours, theirs = looped(*x, reverse=reverse, truncate=truncate), unrolled(*x, reverse, min(truncate, T))
+    zeros = [ag.zeros_like(v) for v in x]
+    grads = [[z if g is None else g for z, g in zip(zeros, ag.gradients(loss(r), x), strict=True)] for r in (ours, theirs)]
+    if truncate < T:
+        assert_same(x, [*ours, *grads[0]], [*theirs, *grads[1]])
+    else:
+        whole = looped(*x, reverse=reverse)
+        assert_same(x, [*ours[:1], *grads[0][1:]], [*whole[:1], *ag.gradients(loss(whole), x)[1:]])
+
+
+def test_states_and_outputs_of_any_rank_and_dtype_nest() -> None:
+    x = {"a": ag.placeholder((None,), dtype="float32"), "b": ag.placeholder((None, 2), dtype="int64")}
+    start = (ag.constant(1.0), [ag.constant(0, dtype="int32"), ag.constant(True)])
+
+    def step(state: Any, entry: Any) -> Any:
+        total, (count, flag) = state
+        new = (total * entry["a"], [count + 1, ag.greater(ag.reduce_sum(entry["b"]), 3)])
+        return new, {"sum": ag.reduce_sum(entry["b"]), "none": None, "flag": flag}
+
+    (total, (count, flag)), outputs = ag.scan(step, start, x)
+    assert outputs["none"] is None
+    f = ag.function([x["a"], x["b"]], [total, count, flag, outputs["sum"], outputs["flag"]])
+    found = f([2, 3, 4], [[1, 1], [2, 2], [0, 1]])
+    assert [v.tolist() for v in found] == [24.0, 3, False, [2, 4, 1], [True, False, True]]
+    assert [str(v.dtype) for v in found] == ["float32", "int32", "bool", "int64", "bool"]
+    assert [v.tolist() for v in f([], np.zeros((0, 2)))] == [1.0, 0, True, [], []]
+
+
+def test_without_sequences_a_length_says_how_many_steps() -> None:
+    x = ag.placeholder((), dtype="float64")
+    last, powers = ag.scan(lambda y, _: (y * x, y), x, length=4)
+    assert [v.tolist() for v in ag.function([x], [last, powers])(2.0)] == [32.0, [2, 4, 8, 16]]
+    assert ag.function([x], ag.gradients(last, x))(2.0) == 5 * 2.0**4
+
+
+def test_what_depends_on_neither_state_nor_entry_is_computed_once() -> None:
+    calls: list[int] = []
+
+    def passed(a: Any) -> Any:
+        calls.append(1)
+        return a.copy()
+
+    w, x = ag.placeholder((), dtype="float64"), ag.placeholder((4,), dtype="float64")
+    once = ag.custom_op("once", passed)
+    last, _ = ag.scan(lambda h, e: (h + e * once(w), None), ag.constant(0.0, "float64"), x)
+    assert ag.function([w, x], last)(2.0, np.arange(4.0)) == 12.0
+    assert len(calls) == 1
+
+
+def test_registers_are_read_as_they_were_and_functions_pickle() -> None:
+    w, x = ag.variable(2.0, "float64", name="w"), ag.placeholder((None,), dtype="float64")
+    last, outputs = ag.scan(lambda h, e: (h * w + e, h), ag.constant(0.0, "float64"), x)
+    f = ag.function([x], [last, outputs], [(w, w + last)])
+    g = pickle.loads(pickle.dumps(f))
+    for each in (f, g):
+        value, seen = each([1.0, 1.0, 1.0])
+        assert (value, seen.tolist()) == (7.0, [0, 1, 3])
+    assert w.get_value() == 9.0
+
+
+def test_scans_nest() -> None:
+    x = ag.placeholder((3, 4), dtype="float64")
+
+    def row(h: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+        last, outputs = ag.scan(lambda k, v: (k * ag.sin(v) + h, k), h, e)
+        return last, outputs
+
+    last, outputs = ag.scan(row, ag.constant(1.0, "float64"), x)
+    h, seen = ag.constant(1.0, "float64"), []
+    for i in range(3):
+        k = h
+        for j in range(4):
+            seen.append(k)
+            k = k * ag.sin(x[i, j]) + h
+        h = k
+    plain = ag.reshape(ag.stack(seen), (3, 4))
+    data = [np.random.default_rng(1).normal(size=(3, 4))]
+    both = [(a, ag.gradients(a + ag.reduce_sum(b * b), x), b) for a, b in ((last, outputs), (h, plain))]
+    assert_same([x], list(both[0]), list(both[1]), data)
+
+
+def test_an_error_names_the_op_and_changes_nothing() -> None:
+    x, w = ag.placeholder((None,), dtype="int64"), ag.variable(1, "int64", name="w")
+    last, _ = ag.scan(lambda h, e: (h // e, None), w, x)
+    f = ag.function([x], None, [(w, last + 5)])
+    with pytest.raises(ag.DivisionByZeroError, match="scan"):
+        f([1, 0])
+    assert w.get_value() == 1
+    with pytest.raises(ag.ShapeError, match=r"state float32\[3\]"):
+        ag.scan(lambda h, e: (h[:2], None), ag.placeholder((3,)), ag.placeholder((4,)))
+
+
+@pytest.mark.parametrize("options", [{"truncate": 0}, {"length": 2.5}, {"reverse": "yes"}])
+def test_options_are_checked(options: dict[str, Any]) -> None:
+    with pytest.raises((ag.ArgumentError, ag.ArgumentTypeError)):
+        ag.scan(lambda h, e: (h + e, None), ag.constant(0.0), ag.placeholder((3,)), **options)
