@@ -21,12 +21,16 @@ from autograph.tensor_type import TensorType, shapes_agree
 
 
 class Body(NamedTuple):
-    """A graph with its inputs: the first `carried` get what it made before, the next `mapped` a row, the rest one tensor."""
+    """A graph with its inputs: the first `carried` get what it made before, the next `mapped` a row, the rest one tensor.
+
+    asks   whether the last of what is carried says if there is another turn
+    """
 
     inputs: tuple[Placeholder, ...]
     outputs: tuple[Tensor, ...]
     mapped: int = 0
     carried: int = 0
+    asks: bool = False
 
     def __call__(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
         """The values of the outputs, op by op. An executor puts a graph that it has prepared in the place of this one."""

@@ -120,12 +120,12 @@ def _check_constraint(variable: Variable) -> None:
 
 
 def _reduced_body(body: Body) -> tuple[Callable[..., Body], tuple[Any, ...]]:
-    return _body, (flattened([*body.inputs, *body.outputs]), len(body.inputs), body.mapped, body.carried)
+    return _body, (flattened([*body.inputs, *body.outputs]), len(body.inputs), *body[2:])
 
 
-def _body(data: dict[str, Any], inputs: int, mapped: int, carried: int) -> Body:
+def _body(data: dict[str, Any], inputs: int, *rest: Any) -> Body:
     tensors = tuple(expanded(data))
-    return Body(tensors[:inputs], tensors[inputs:], mapped, carried)  # type: ignore[arg-type]  # placeholders, as they were flattened
+    return Body(tensors[:inputs], tensors[inputs:], *rest)  # type: ignore[arg-type]  # placeholders, as they were flattened
 
 
 copyreg.pickle(Variable, _reduced)

@@ -9,6 +9,7 @@ from autograph.control import Body, with_bodies
 from autograph.graph.tensor import Tensor
 from autograph.passes.algebra import algebra, drop_masks, stretch_late
 from autograph.passes.constants import fold_constants
+from autograph.passes.loops import join_loops
 from autograph.passes.rewrite import Rules, rewritten
 from autograph.passes.sharing import share_common
 from autograph.passes.stability import stability
@@ -37,11 +38,12 @@ FINISH: tuple[Pass, ...] = (  # with every size known, once a signature
 
 def simplify(roots: Sequence[Tensor], passes: Sequence[Pass] = SIMPLIFY) -> list[Tensor]:
     """Tensors equal to `roots`, computed with less; so are the graphs that ops among them hold."""
-    for run in passes:
-        roots = run(roots)
 
     @functools.cache  # the results of one op share its graph
     def simpler(body: Body) -> Body:
         return body._replace(outputs=tuple(simplify(body.outputs, passes)))
 
-    return with_bodies(roots, simpler)
+    roots = with_bodies(join_loops(roots), simpler)
+    for run in passes:
+        roots = run(roots)
+    return join_loops(roots)  # what their graphs do not read any more, nobody makes

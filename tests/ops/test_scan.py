@@ -118,6 +118,28 @@ def test_what_depends_on_neither_state_nor_entry_is_computed_once() -> None:
     assert len(calls) == 1
 
 
+def test_functions_are_not_computed_again_for_a_gradient() -> None:
+    calls: list[int] = []
+
+    def cubed(a: Any) -> Any:
+        calls.append(1)
+        return a**3
+
+    x = ag.placeholder((4,), dtype="float64")
+    cube = ag.custom_op("cubed_once", cubed, vjp=lambda g, y, x: g * 3 * y / x)
+    last, _ = ag.scan(lambda h, e: (cube(h) + e, None), ag.constant(1.0, "float64"), x)
+    f = ag.function([x], [last, ag.gradients(last, x)])
+    h, slopes = 1.0, []
+    for e in (0.1, -0.2, 0.3, -0.4):
+        slopes.append(3 * h**2)
+        h = h**3 + e
+    calls.clear()
+    value, gradient = f([0.1, -0.2, 0.3, -0.4])
+    np.testing.assert_allclose(value, h)
+    np.testing.assert_allclose(gradient, [np.prod(slopes[k + 1 :]) for k in range(4)])
+    assert len(calls) == 4
+
+
 def test_registers_are_read_as_they_were_and_functions_pickle() -> None:
     w, x = ag.variable(2.0, "float64", name="w"), ag.placeholder((None,), dtype="float64")
     last, outputs = ag.scan(lambda h, e: (h * w + e, h), ag.constant(0.0, "float64"), x)
