@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograph.arrays.beams import ctc_beams  # noqa: F401
+from autograph.arrays.convolution import conv, conv_to_input, conv_to_kernel  # noqa: F401
 from autograph.arrays.indexing import (  # noqa: F401
     advanced_index,
     advanced_scatter,
@@ -80,6 +81,7 @@ from autograph.arrays.reductions import (  # noqa: F401
 )
 from autograph.arrays.rows import added_rows, is_last, put_rows, row_numbers, rows_at, touched_rows, touched_sums  # noqa: F401
 from autograph.arrays.special import digamma, erf, erfc, erfinv, lgamma, ndtr, ndtri, polygamma  # noqa: F401
+from autograph.arrays.windows import overlap_add  # noqa: F401
 from autograph.errors import ArgumentError, DivisionByZeroError
 
 Array = Any  # an ndarray or a NumPy scalar
@@ -103,7 +105,8 @@ bitwise_and, right_shift, left_shift = np.bitwise_and, np.right_shift, np.left_s
 VIEWS = {"transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "basic_index", "diagonal", "flip"}
 WITH_OUT = {
     "matmul", "sum", "mean", "max", "min", "prod", "any", "all", "concatenate", "stack", "floor_divide", "remainder",
-    "integer_power", "is_last", "put_rows", "touched_rows", "touched_sums",
+    "integer_power", "is_last", "put_rows", "touched_rows", "touched_sums", "conv", "conv_to_input", "conv_to_kernel",
+    "overlap_add",
 }  # fmt: skip
 
 

@@ -9,6 +9,18 @@ stands for a size that is not. What has no value yet gets one by `function`, or 
 from __future__ import annotations
 
 from autograph.backend.activations import elu, hard_sigmoid, relu, sigmoid, softmax, softplus, softsign, tanh
+from autograph.backend.convolution import (
+    conv1d,
+    conv2d,
+    conv2d_transpose,
+    conv3d,
+    conv3d_transpose,
+    depthwise_conv2d,
+    local_conv1d,
+    local_conv2d,
+    separable_conv1d,
+    separable_conv2d,
+)
 from autograph.backend.creation import (
     arange,
     eye,
@@ -66,6 +78,7 @@ from autograph.backend.normalisation import (
     normalize_batch_in_training,
 )
 from autograph.backend.phases import in_test_phase, in_train_phase, learning_phase, set_learning_phase, switch
+from autograph.backend.pooling import pool2d, pool3d
 from autograph.backend.random import random_binomial, random_normal, random_uniform, truncated_normal
 from autograph.backend.recurrence import foldl, foldr, map_fn, rnn
 from autograph.backend.reductions import (
@@ -166,11 +179,17 @@ __all__ = [
     "concatenate",
     "constant",
     "control_dependencies",
+    "conv1d",
+    "conv2d",
+    "conv2d_transpose",
+    "conv3d",
+    "conv3d_transpose",
     "cos",
     "count_params",
     "ctc_decode",
     "cumprod",
     "cumsum",
+    "depthwise_conv2d",
     "dot",
     "dropout",
     "dtype",
@@ -210,6 +229,8 @@ __all__ = [
     "learning_phase",
     "less",
     "less_equal",
+    "local_conv1d",
+    "local_conv2d",
     "log",
     "logsumexp",
     "manual_variable_initialization",
@@ -231,6 +252,8 @@ __all__ = [
     "pattern_broadcast",
     "permute_dimensions",
     "placeholder",
+    "pool2d",
+    "pool3d",
     "pow",
     "print_tensor",
     "prod",
@@ -249,6 +272,8 @@ __all__ = [
     "reverse",
     "rnn",
     "round",
+    "separable_conv1d",
+    "separable_conv2d",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from autograph.config import floatx
+from autograph.errors import ShapeError
 from autograph.graph.tensor import Tensor, as_tensor, cast_literal
 from autograph.tensor_type import as_dtype
 
-__all__ = ["tensor", "tensors"]
+__all__ = ["check_rank", "tensor", "tensors"]
 
 
 def tensor(x: Any) -> Tensor:
@@ -24,3 +25,11 @@ def tensor(x: Any) -> Tensor:
 def tensors(*values: Any) -> list[Any]:
     """Operands of one operation: beside a tensor the others are literals, which take its dtype; else as `tensor`."""
     return list(values) if any(isinstance(value, Tensor) for value in values) else [tensor(value) for value in values]
+
+
+def check_rank(what: str, x: Tensor, space: int) -> None:
+    """Raise ShapeError unless `x` has a batch, `space` axes of space, and channels."""
+    if x.ndim != space + 2:
+        names = ("steps",) if space == 1 else ("depth", "height", "width")[-space:]
+        fix = f"it takes (samples, {', '.join(names)}, channels), or channels before these"
+        raise ShapeError(f"{what}: {x.describe()} has rank {x.ndim}, not {space + 2}", fix=fix)

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograph.arguments import choice, items, listed, shown, truth, whole
 from autograph.backend.indexing import entries
-from autograph.backend.operands import tensor
+from autograph.backend.operands import check_rank, tensor
 from autograph.backend.settings import normalize_data_format
 from autograph.errors import ArgumentError, ShapeError
 from autograph.graph.tensor import Constant, Tensor
@@ -180,17 +180,10 @@ def _padded(what: str, x: Tensor, padding: Sequence[Pair], data_format: str) -> 
     pairs = [items(pair) for pair in items(padding)]
     if len(pairs) != count or any(len(pair) != 2 for pair in pairs):
         raise ArgumentError(f"{what}: padding={shown(padding)}", fix="a pair (before, after) for each axis of space")
-    _check_rank(what, x, count)
+    check_rank(what, x, count)
     batch, channels = [(0, 0)], [(0, 0)]
     widths = [*batch, *channels, *pairs] if data_format == "channels_first" else [*batch, *pairs, *channels]
     return joining.pad(x, [[whole(n, f"{what}: a width", 0) for n in pair] for pair in widths])
-
-
-def _check_rank(what: str, x: Tensor, space: int) -> None:
-    if x.ndim != space + 2:
-        names = ("steps",) if space == 1 else ("depth", "height", "width")[-space:]
-        fix = f"it takes (samples, {', '.join(names)}, channels), or channels before these"
-        raise ShapeError(f"{what}: {x.describe()} has rank {x.ndim}, not {space + 2}", fix=fix)
 
 
 # resizing ------------------------------------------------------------------------------------------------------------
@@ -221,7 +214,7 @@ def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: 
 
 def _resized(what: str, x: Tensor, factors: Sequence[int], data_format: str, grow: Any) -> Tensor:
     first = 2 if normalize_data_format(data_format) == "channels_first" else 1
-    _check_rank(what, x, len(factors))
+    check_rank(what, x, len(factors))
     for axis, factor in enumerate(factors, first):
         x = grow(x, factor, axis)
     return x

@@ -5,6 +5,7 @@ from autograph.ops import (
     beams,
     comparison,
     contraction,
+    convolution,
     cumulative,
     custom,
     diagonal,
@@ -19,6 +20,7 @@ from autograph.ops import (
     linear_algebra,
     movement,
     norms,
+    pooling,
     random,
     ranges,
     reduction,
@@ -31,7 +33,7 @@ from autograph.ops import (
 )
 
 __all__ = [
-    "barriers", "beams", "comparison", "contraction", "cumulative", "custom", "diagonal", "effects", "einsum", "elementwise",
-    "filling", "gathering", "guard", "indexing", "joining", "linear_algebra", "movement", "norms", "random", "ranges",
-    "reduction", "rounding", "rows", "selection", "shape", "sorting", "special",
+    "barriers", "beams", "comparison", "contraction", "convolution", "cumulative", "custom", "diagonal", "effects", "einsum",
+    "elementwise", "filling", "gathering", "guard", "indexing", "joining", "linear_algebra", "movement", "norms", "pooling",
+    "random", "ranges", "reduction", "rounding", "rows", "selection", "shape", "sorting", "special",
 ]  # fmt: skip
