@@ -1,4 +1,4 @@
-"""The command line: `python -m autograph bench …`, `… explain NAME`, `… doctor`."""
+"""The command line: `python -m autograph bench …`, `… keras SCRIPT`, `… explain NAME`, `… doctor`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 import json
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from autograph import errors
 from autograph.errors import AutographError, nearest
@@ -22,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["bench"]:  # it reads its own arguments, --help among them
         return bench.main(arguments[1:])
+    if arguments[:1] == ["keras"]:  # so does a script; by name, since loading it changes how Keras is loaded
+        return int(import_module("autograph.keras.script").main(arguments[1:]))
     options = _parser().parse_args(arguments)
     return int(options.run(options))
 
@@ -30,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m autograph", description="autograph from the command line.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("bench", help="compare the speed with other libraries", add_help=False)
+    commands.add_parser("keras", help="run a script of Keras 2.3.1 with autograph as its backend", add_help=False)
     about = commands.add_parser("explain", help="what an error means, and how to mend it")
     about.add_argument("name", nargs="?", help="the name of an error, as ShapeError; without it, all of them")
     about.set_defaults(run=lambda options: _explain(options.name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,6 +23,12 @@ _settings: dict[str, str | float] = {
 
 
 EXECUTORS: list[str] = []  # the names of the machines there are, which `executors` knows
+
+
+def keep_in(holder: Callable[[dict[str, str | float]], dict[str, str | float]]) -> None:
+    """Let a dict of another class hold the settings from now on: `holder` makes it of the one that holds them now."""
+    global _settings
+    _settings = holder(_settings)
 
 
 def _chosen(what: str, value: Any, choices: tuple[str, ...]) -> str:

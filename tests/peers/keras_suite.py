@@ -1,0 +1,170 @@
+"""Keras's own tests, run on autograph: `python tests/peers/keras_suite.py`. It prints a table and fails below the bars.
+
+The source distribution of Keras 2.3.1 holds the tests. pip fetches it, unless `--source` names an archive.
+Tier A is what Keras runs on a backend whose name it does not know. Tier B are tests that it skips there for the name
+alone, though they ask nothing that is TensorFlow's own: they run here too. This file is also the plugin of pytest that
+plugs autograph in where the tests look for the backends of TensorFlow and Theano.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import types
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BARS = {"A": 937, "B": 195}  # so many have to pass
+
+# Files that test no backend, or TensorFlow itself.
+LEFT_OUT = {
+    "docs": "reads Keras's documentation",
+    "test_api.py": "compares signatures by a package that is gone",
+    "test_multiprocessing.py": "Keras skips it on every backend",
+    "integration_tests/test_datasets.py": "downloads data sets",
+    "integration_tests/test_tensorflow_integration.py": "an optimizer of TensorFlow",
+    "keras/callbacks/tensorboard_test.py": "event files of TensorFlow",
+    "keras/layers/cudnn_recurrent_test.py": "graphics cards",
+    "keras/utils/multi_gpu_test.py": "graphics cards",
+}
+
+# Tests that cannot pass here, by a part of their name, each with its reason.
+EXCLUDED: dict[str, str] = {
+}
+
+# Tests of tier B.
+SKIPPED_BY_NAME = re.compile("|".join([
+    r"keras/(metrics|losses|metrics_confusion_matrix)_test\.py", r"optimizers_test\.py::test_no_grad",
+    r"backend_test\.py::.*::test_(update|logsumexp_optim|batchnorm_tf|ctc_decode_\w+|none_shape_operations)\b",
+]))
+
+
+# the plugin ----------------------------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Plug autograph in, and give the tests what they take from old libraries themselves."""
+    ours = importlib.import_module("autograph.keras")
+    K = importlib.import_module("keras.backend")
+    h5py = importlib.import_module("h5py")
+    for name in ("tensorflow_backend", "theano_backend"):  # two modules: the tests tell them apart by identity
+        twin = types.ModuleType(name)
+        vars(twin).update(vars(ours))
+        sys.modules[f"keras.backend.{name}"] = twin
+        setattr(K, name, twin)
+    tensorflow = types.ModuleType("tensorflow")  # imported by a file of tier B, which does not use it
+    tensorflow.__version__ = "1.15"  # type: ignore[attr-defined]
+    sys.modules["tensorflow"] = tensorflow
+    np.alltrue = np.all  # type: ignore[attr-defined]
+    h5py.File.__init__.__defaults__ = ("a", *h5py.File.__init__.__defaults__[1:])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Take the marks that skip from the tests of tier B, and mark those that are excluded."""
+    for item in items:
+        reason = next((why for part, why in EXCLUDED.items() if part in item.nodeid), None)
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(f"excluded: {reason}"))
+        elif SKIPPED_BY_NAME.search(item.nodeid):
+            item.user_properties.append(("tier", "B"))
+            item.iter_markers = types.MethodType(_markers_that_do_not_skip, item)  # type: ignore[method-assign]
+
+
+def _markers_that_do_not_skip(item: pytest.Item, name: str | None = None) -> Iterator[pytest.Mark]:
+    return (mark for mark in type(item).iter_markers(item, name) if not mark.name.startswith("skip"))
+
+
+# the run -------------------------------------------------------------------------------------------------------------
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    """The folder of the tests, out of the source distribution."""
+    with tarfile.open(archive) as file:
+        file.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz") / "tests"
+
+
+def fetched(folder: Path) -> Path:
+    """The source distribution of Keras, by pip."""
+    options = ["--no-deps", "--no-binary", ":all:", "--dest", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", *options, "Keras==2.3.1"], check=True)
+    return next(folder.glob("*.tar.gz"))
+
+
+def run(tests: Path, report: Path, extra: list[str]) -> int:
+    """Run the tests; the report is written as XML."""
+    path = os.pathsep.join([str(Path(__file__).parent), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    here = {
+        **os.environ, "KERAS_BACKEND": "autograph.keras", "KERAS_HOME": str(tests.parent / "home"), "PYTHONPATH": path,
+        "MPLBACKEND": "agg", "PYTHONHASHSEED": "0",
+    }  # fmt: skip
+    options = ["-q", "-c", "/dev/null", "--rootdir", ".", "-p", Path(__file__).stem, "-p", "no:cacheprovider", "-W", "ignore"]
+    ignored = [f"--ignore={name}" for name in LEFT_OUT]
+    command = [sys.executable, "-m", "pytest", *options, *ignored, f"--junitxml={report}", *extra]
+    return subprocess.run(command, cwd=tests, env=here, check=False).returncode
+
+
+def outcomes(report: Path) -> list[tuple[str, str, str, str]]:
+    """Every test of a report: its file, its name, its tier and its outcome."""
+    found = []
+    for case in ElementTree.parse(report).iter("testcase"):
+        kind = next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
+        tier = next((p.get("value", "") for p in case.iter("property") if p.get("name") == "tier"), "A")
+        found.append((case.get("classname", ""), case.get("name", ""), tier, kind))
+    return found
+
+
+def table(found: list[tuple[str, str, str, str]]) -> str:
+    """A row for each file: how many passed, failed and were skipped, in both tiers."""
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for file, _, tier, kind in found:
+        module = ".".join(part for part in file.split(".") if not part.startswith("Test"))
+        counts[tier, module][kind] += 1
+    lines = ["| tier | file | passed | failed | skipped |", "|---|---|---|---|---|"]
+    for (tier, module), count in sorted(counts.items()):
+        failed = count["failure"] + count["error"]
+        lines.append(f"| {tier} | {module} | {count['passed']} | {failed} | {count['skipped']} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, help="the archive of the source distribution")
+    parser.add_argument("pytest", nargs="*", help="what else pytest is told: files, -k, -n 2")
+    options, extra = parser.parse_known_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tests = unpacked(options.source or fetched(folder), folder)
+        start = time.perf_counter()
+        run(tests, folder / "report.xml", [*options.pytest, *extra])
+        seconds = time.perf_counter() - start
+        found = outcomes(folder / "report.xml")
+    print(table(found))
+    short = 0
+    for tier, bar in BARS.items():
+        count = Counter(kind for *_, each, kind in found if each == tier)
+        failed = count["failure"] + count["error"]
+        print(f"tier {tier}: {count['passed']} of {count['passed'] + failed} passed, the bar is {bar}")
+        short += count["passed"] < bar
+    for file, test, tier, kind in found:
+        if kind in ("failure", "error"):
+            print(f"{kind} ({tier}): {file}::{test}")
+    print(f"{seconds:.0f} s")
+    return int(short > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
