@@ -31,7 +31,7 @@ from autograph.backend.creation import (
     zeros,
     zeros_like,
 )
-from autograph.backend.ctc import ctc_decode
+from autograph.backend.ctc import ctc_batch_cost, ctc_decode
 from autograph.backend.dependencies import control_dependencies
 from autograph.backend.elementwise import (
     abs,
@@ -186,6 +186,7 @@ __all__ = [
     "conv3d_transpose",
     "cos",
     "count_params",
+    "ctc_batch_cost",
     "ctc_decode",
     "cumprod",
     "cumsum",

@@ -7,17 +7,70 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from autograph.arguments import truth, whole
 from autograph.backend.creation import arange
 from autograph.backend.operands import tensor
 from autograph.config import epsilon, floatx
+from autograph.errors import ShapeError
 from autograph.functions.activations import log_softmax
-from autograph.graph.tensor import Tensor
-from autograph.ops import beams, cumulative, movement, reduction, selection, shape, sorting
+from autograph.graph.tensor import Tensor, as_tensor
+from autograph.ops import beams, cumulative, filling, joining, movement, reduction, selection, shape, sorting, special
 from autograph.ops.comparison import less, logical_and, not_equal
 from autograph.ops.elementwise import cast, log
+from autograph.ops.gathering import class_labels
+from autograph.scan import scan
 
-__all__ = ["ctc_decode"]
+__all__ = ["ctc_batch_cost", "ctc_decode"]
+
+
+def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Tensor:
+    """-log P(labels) of each sequence, summed over all places where they may stand: (n, 1) (Graves et al. 2006).
+
+    y_true        labels, the first `label_length` of each row: (n, longest). Padding behind them may be anything
+    y_pred        probabilities, as of a softmax: (n, time, classes), the last class the blank
+    input_length  how many steps of each sequence count: (n, 1)
+    label_length  how many labels each sequence has: (n, 1)
+
+    Computed in logarithms, with gradients of every order. Where the labels need more steps than there are the cost is
+    infinity, and its gradient 0. Raises IndexRangeError for a label that is no class, ShapeError for other ranks.
+    """
+    given, predicted, *lengths = [tensor(x) for x in (y_true, y_pred, input_length, label_length)]
+    if (predicted.ndim, given.ndim, *(x.ndim for x in lengths)) != (3, 2, 2, 2):
+        found = ", ".join(str(x.type) for x in (given, predicted, *lengths))
+        raise ShapeError(f"ctc_batch_cost: {found}", fix="(n, longest), (n, time, classes), (n, 1) and (n, 1) are needed")
+    scores = log_softmax(log(predicted + epsilon()))
+    steps, counts = [cast(length, "int64") for length in lengths]
+    labels = selection.where(less(movement.expand_dims(_places(given, 1), 0), counts), cast(given, "int64"), 0)
+    return -_log_likelihood(scores, class_labels(labels, scores, 2), steps, counts)
+
+
+def _log_likelihood(scores: Tensor, labels: Tensor, steps: Tensor, counts: Tensor) -> Tensor:
+    """log P of the labels: (n, time, classes), (n, longest), (n, 1) and (n, 1) → (n, 1).
+
+    Of the paths so far there are, for each number of labels that are done, the sum over those that end in a blank, and
+    over those that end in the last of these labels.
+    """
+    wide = cast(scores, "float32") if scores.dtype.name == "float16" else scores
+    of_labels = movement.swapaxes(sorting.take_along_axis(wide, movement.expand_dims(labels, 1), 2), 0, 1)
+    of_blank = movement.swapaxes(wide[:, :, -1:], 0, 1)
+    going = less(arange(shape.size_of(wide, 1), dtype="int64")[:, None, None], movement.expand_dims(steps, 0))
+    none, begin = [movement.broadcast_like(as_tensor(-np.inf, wide.dtype), like) for like in (labels, counts)]
+    changes = not_equal(labels, _before(labels))
+
+    def step(state: tuple[Tensor, Tensor], entry: tuple[Tensor, Tensor, Tensor]) -> tuple[Any, None]:
+        (blank, ended), (label_score, blank_score, goes) = state, entry
+        before = joining.concatenate([begin, ended], 1)  # the label before each place
+        at_blank = special.logaddexp(blank, before) + blank_score
+        skipped = selection.where(changes, before[:, :-1], -np.inf)
+        at_label = special.logaddexp(special.logaddexp(ended, blank[:, :-1]), skipped) + label_score
+        return (selection.where(goes, at_blank, blank), selection.where(goes, at_label, ended)), None
+
+    first = joining.concatenate([filling.zeros_like(begin), none], 1)
+    (blank, ended), _ = scan(step, (first, none), (of_labels, of_blank, going))
+    total = special.logaddexp(blank, joining.concatenate([begin, ended], 1))
+    return cast(sorting.take_along_axis(total, counts, 1), scores.dtype)
 
 
 def ctc_decode(
