@@ -31,7 +31,7 @@ from autograph.backend.creation import (
     zeros,
     zeros_like,
 )
-from autograph.backend.ctc import ctc_batch_cost, ctc_decode
+from autograph.backend.ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse
 from autograph.backend.dependencies import control_dependencies
 from autograph.backend.elementwise import (
     abs,
@@ -130,6 +130,7 @@ from autograph.backend.shaping import (
     temporal_padding,
     tile,
 )
+from autograph.backend.sparse import is_sparse, to_dense
 from autograph.backend.updates import moving_average_update, update, update_add, update_sub
 from autograph.backend.values import (
     batch_get_value,
@@ -188,6 +189,7 @@ __all__ = [
     "count_params",
     "ctc_batch_cost",
     "ctc_decode",
+    "ctc_label_dense_to_sparse",
     "cumprod",
     "cumsum",
     "depthwise_conv2d",
@@ -224,6 +226,7 @@ __all__ = [
     "int_shape",
     "is_keras_tensor",
     "is_placeholder",
+    "is_sparse",
     "is_tensor",
     "is_variable",
     "l2_normalize",
@@ -305,6 +308,7 @@ __all__ = [
     "tanh",
     "temporal_padding",
     "tile",
+    "to_dense",
     "transpose",
     "truncated_normal",
     "update",

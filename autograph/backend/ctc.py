@@ -15,14 +15,16 @@ from autograph.backend.operands import tensor
 from autograph.config import epsilon, floatx
 from autograph.errors import ShapeError
 from autograph.functions.activations import log_softmax
+from autograph.functions.sparse import SparseTensor
 from autograph.graph.tensor import Tensor, as_tensor
 from autograph.ops import beams, cumulative, filling, joining, movement, reduction, selection, shape, sorting, special
 from autograph.ops.comparison import less, logical_and, not_equal
 from autograph.ops.elementwise import cast, log
-from autograph.ops.gathering import class_labels
+from autograph.ops.gathering import class_labels, mask_positions
+from autograph.ops.indexing import boolean_mask
 from autograph.scan import scan
 
-__all__ = ["ctc_batch_cost", "ctc_decode"]
+__all__ = ["ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"]
 
 
 def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Tensor:
@@ -71,6 +73,14 @@ def _log_likelihood(scores: Tensor, labels: Tensor, steps: Tensor, counts: Tenso
     (blank, ended), _ = scan(step, (first, none), (of_labels, of_blank, going))
     total = special.logaddexp(blank, joining.concatenate([begin, ended], 1))
     return cast(sorting.take_along_axis(total, counts, 1), scores.dtype)
+
+
+def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> SparseTensor:
+    """The first `label_lengths` (n,) labels of each row of a table (n, longest), as a sparse matrix of its shape and dtype."""
+    table = tensor(labels)
+    inside = less(movement.expand_dims(_places(table, 1), 0), movement.expand_dims(cast(tensor(label_lengths), "int64"), 1))
+    rows, columns = mask_positions(inside, table, 0)
+    return SparseTensor(boolean_mask(table, inside), rows, columns, table)
 
 
 def ctc_decode(

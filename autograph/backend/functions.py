@@ -12,6 +12,7 @@ from autograph.arguments import shown
 from autograph.backend import naming, phases
 from autograph.backend.dependencies import distinct, with_metrics
 from autograph.backend.operands import tensor
+from autograph.backend.sparse import SparseFunction, is_sparse
 from autograph.errors import NOTHING_CHANGED, ArgumentError, ArgumentTypeError, FeedError, nearest
 from autograph.function import Function as Compiled
 from autograph.function import function as compiled_function
@@ -75,13 +76,14 @@ class Function:
         return getattr(self.compiled, name)
 
 
-def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Function:
+def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Any:
     """Compile `outputs` and `updates` into a function that takes one list of arrays and gives one list of arrays.
 
     inputs    a list of placeholders, or of any tensors that are to be fed; some may be unused
     outputs   a list of tensors: their values before the updates; of those that Keras marks as metrics, after them
     updates   pairs (variable, new value), as the functions `update…` and optimizers return them; all are computed from
               the old values, then all take effect, or none if anything fails
+              In the place of sparse tensors it takes and gives SciPy's sparse matrices
     kwargs    name, givens, executor, on_nonfinite, on_unused_input: as in `autograph.function`
 
     Raises ArgumentTypeError for what is no list, ArgumentError for another keyword, DuplicateUpdateError for two new
@@ -98,6 +100,8 @@ def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> F
             raise ArgumentError(
                 f"K.function got {keyword!r}{nearest(keyword, _OPTIONS)}", fix=f"accepted: {', '.join(_OPTIONS)}"
             )
+    if any(map(is_sparse, (*inputs, *outputs))):
+        return SparseFunction(function, inputs, outputs, updates, **kwargs)
     options: Mapping[str, Any] = {"on_unused_input": "ignore", **kwargs}
     results, pairs = with_metrics([tensor(output) for output in outputs], distinct(updates))
     return Function(compiled_function(list(inputs), results, pairs, **options))

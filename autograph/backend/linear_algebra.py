@@ -7,7 +7,9 @@ from typing import Any
 from autograph.arguments import shown
 from autograph.backend.operands import tensor as as_operand
 from autograph.backend.operands import tensors
+from autograph.backend.sparse import is_sparse
 from autograph.errors import ArgumentError
+from autograph.functions import sparse
 from autograph.graph.tensor import Tensor, as_tensor
 from autograph.ops import contraction, movement
 
@@ -17,8 +19,11 @@ __all__ = ["batch_dot", "dot", "transpose"]
 def dot(x: Any, y: Any) -> Tensor:
     """The sum of products over the last axis of `x` and the last but one of `y`: (2, 3, 4) · (6, 4, 5) → (2, 3, 6, 5).
 
-    A vector has one axis to sum over. Raises ShapeError where the two sizes differ.
+    A vector has one axis to sum over. One of the two may be a sparse matrix; the result is dense. Raises ShapeError where
+    the two sizes differ.
     """
+    if is_sparse(x) or is_sparse(y):
+        return sparse.dot(*[part if is_sparse(part) else as_operand(part) for part in (x, y)])
     return contraction.dot(*tensors(x, y))
 
 
@@ -38,6 +43,6 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
     return product if product.ndim > 1 else movement.expand_dims(product, 1)
 
 
-def transpose(x: Any) -> Tensor:
+def transpose(x: Any) -> Any:
     """The axes of `x` in reverse: (a, b, c) → (c, b, a)."""
-    return movement.transpose(as_operand(x))
+    return x.T if is_sparse(x) else movement.transpose(as_operand(x))

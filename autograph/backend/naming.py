@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 
 from autograph.arguments import as_name, shown
 from autograph.errors import ArgumentTypeError
-from autograph.graph.tensor import Tensor
 
 __all__ = ["get_uid", "name_scope", "reset_uids", "scoped", "unique"]
 
-Named = TypeVar("Named", bound=Tensor)
+Named = TypeVar("Named", bound=Any)
 
 _uids: defaultdict[str, int] = defaultdict(int)
 _taken: defaultdict[str, int] = defaultdict(int)  # how often a variable asked for each name

@@ -11,7 +11,9 @@ from autograph.arguments import choice, items, listed, shown, truth, whole
 from autograph.backend.indexing import entries
 from autograph.backend.operands import check_rank, tensor
 from autograph.backend.settings import normalize_data_format
+from autograph.backend.sparse import is_sparse
 from autograph.errors import ArgumentError, ShapeError
+from autograph.functions import sparse
 from autograph.graph.tensor import Constant, Tensor
 from autograph.ops import joining, movement
 from autograph.ops.elementwise import lerp, multiply
@@ -42,12 +44,15 @@ __all__ = [
 Pair = tuple[int, int]
 
 
-def concatenate(tensors: Iterable[Any], axis: int = -1) -> Tensor:
-    """The tensors joined along `axis`: there the sizes add up, elsewhere they are equal.
+def concatenate(tensors: Iterable[Any], axis: int = -1) -> Any:
+    """The tensors joined along `axis`: there the sizes add up, elsewhere they are equal. Of sparse ones alone it is sparse.
 
     Raises ArgumentError for an empty list, ShapeError where ranks or sizes differ.
     """
-    return joining.concatenate(_parts(tensors, "concatenate"), axis)
+    given = tensors if isinstance(tensors, Tensor) else listed(tensors, "concatenate: the first argument", "concatenate([a, b])")
+    if not isinstance(given, Tensor) and any(map(is_sparse, given)):
+        return sparse.concatenate(given, axis)
+    return joining.concatenate(_parts(given, "concatenate"), axis)
 
 
 def stack(x: Iterable[Any], axis: int = 0) -> Tensor:

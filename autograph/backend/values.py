@@ -14,8 +14,10 @@ from autograph.arguments import listed, shown, truth
 from autograph.backend.dependencies import sequenced
 from autograph.backend.naming import scoped, unique
 from autograph.backend.operands import tensor
+from autograph.backend.sparse import SparsePlaceholder, shape_like, sparse_leaf, sparse_placeholder, symbol, to_dense
 from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from autograph.function import function
+from autograph.functions.sparse import SparseTensor
 from autograph.graph import tensor as leaves
 from autograph.graph.register import locked, merge
 from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, cast_literal
@@ -59,13 +61,16 @@ def variable(
 ) -> Variable:
     """A variable that holds `value`, of its shape, as floatx unless `dtype` is given.
 
-    value        numbers, an array, or a tensor, which is evaluated now
+    value        numbers, an array, or a tensor, which is evaluated now; of a SciPy matrix the entries are the variable
     name         made unique: the second "w" is "w_1"; scopes stand in front
     constraint   a function of the new value, which optimizers apply
 
     Raises ArgumentTypeError for what is no array of numbers, DTypeError for an unknown dtype; both are TypeErrors.
     """
     as_dtype(dtype)
+    if hasattr(value, "tocoo"):
+        found: Any = sparse_leaf(value, dtype, unique(name), lambda entries: leaves.variable(entries, dtype))
+        return found
     held = evaluation.eval(value) if isinstance(value, Tensor) else value
     made = leaves.variable(held, dtype, None, constraint)
     made.name = unique(name)
@@ -81,6 +86,9 @@ def constant(
 
     Raises ShapeError for another count of numbers.
     """
+    if hasattr(value, "tocoo"):
+        found: Any = scoped(sparse_leaf(value, dtype, None, Constant), name)
+        return found
     array = array_of(value, as_dtype(dtype))
     if shape is not None:
         array = _laid_out(array, as_shape(shape, "constant"))
@@ -107,10 +115,12 @@ def placeholder(
 ) -> Placeholder:
     """An input of `shape`, None where a size is not known yet, or of `ndim` unknown sizes; of floatx unless `dtype` is given.
 
-    Raises ShapeError if neither is given, ArgumentError for a negative size, or if it is to be sparse.
+    A sparse one, of rank 2, is fed SciPy's sparse matrices, which nothing makes dense but `to_dense`. Raises ShapeError if
+    neither is given, ArgumentError for a negative size.
     """
     if truth(sparse, "placeholder: sparse"):
-        raise ArgumentError("placeholder: sparse=True is not supported", fix="feed dense arrays, `.toarray()` makes one")
+        found: Any = sparse_placeholder(shape, ndim, dtype, name)
+        return found
     return scoped(leaves.placeholder(shape, ndim, dtype), name)
 
 
@@ -134,7 +144,7 @@ def print_tensor(x: Any, message: str = "") -> Tensor:
 
 def is_tensor(x: Any) -> bool:
     """Whether `x` is symbolic: a variable, a placeholder, a constant or an expression."""
-    return isinstance(x, Tensor)
+    return isinstance(x, Tensor | SparseTensor)
 
 
 def is_variable(x: Any) -> bool:
@@ -144,7 +154,7 @@ def is_variable(x: Any) -> bool:
 
 def is_placeholder(x: Any) -> bool:
     """Whether `x` is a placeholder."""
-    return isinstance(x, Placeholder)
+    return isinstance(x, Placeholder | SparsePlaceholder)
 
 
 def is_keras_tensor(x: Any) -> bool:
@@ -156,13 +166,13 @@ def is_keras_tensor(x: Any) -> bool:
 
 def dtype(x: Any) -> str:
     """The name of the dtype of `x`, as "float32"."""
-    return tensor(x).dtype.name
+    return symbol(x).dtype.name
 
 
 def int_shape(x: Any) -> tuple[int | None, ...]:
     """The shape of `x` as a tuple, None where a size is not known yet; what a layer noted as `_keras_shape` comes first."""
     noted = getattr(x, "_keras_shape", None)
-    return tensor(x).shape if noted is None else tuple(noted)
+    return symbol(x).shape if noted is None else tuple(noted)
 
 
 def get_variable_shape(x: Any) -> tuple[int | None, ...]:
@@ -172,25 +182,25 @@ def get_variable_shape(x: Any) -> tuple[int | None, ...]:
 
 def ndim(x: Any) -> int:
     """How many axes `x` has."""
-    return tensor(x).ndim
+    return symbol(x).ndim
 
 
 def count_params(x: Any) -> int:
     """How many elements `x` has. Raises ShapeError where a size is not known."""
     found = int_shape(x)
     if None in found:
-        raise ShapeError(f"count_params: {tensor(x).describe()} has a size that is not known", fix="use size(x)")
+        raise ShapeError(f"count_params: {symbol(x).describe()} has a size that is not known", fix="use size(x)")
     return prod(found)  # type: ignore[arg-type]  # None was excluded
 
 
 def shape(x: Any) -> Tensor:
     """The sizes of `x` as a tensor: an int32 vector of length `ndim(x)`."""
-    return cast_literal(sizes.shape(tensor(x)), as_dtype("int32"))
+    return cast_literal(sizes.shape(shape_like(x)), as_dtype("int32"))
 
 
 def size(x: Any, name: str | None = None) -> Tensor:
     """How many elements `x` has, as a tensor: int32 of rank 0."""
-    return scoped(cast_literal(sizes.size_of(tensor(x)), as_dtype("int32")), name)
+    return scoped(cast_literal(sizes.size_of(shape_like(x)), as_dtype("int32")), name)
 
 
 # values --------------------------------------------------------------------------------------------------------------
@@ -199,9 +209,9 @@ def size(x: Any, name: str | None = None) -> Tensor:
 def eval(x: Any) -> Any:
     """The value of `x` now: an array of its shape, or a NumPy scalar where its rank is 0.
 
-    An update is carried out, and gives the new value of its variable; a list of updates gives the list of them, and
-    what was made within `control_dependencies` carries these out. Raises
-    MissingInputError (a ValueError) where a placeholder would have to be fed.
+    Of a sparse one the dense array. An update is carried out, and gives the new value of its variable; a list of updates
+    gives the list of them, and what was made within `control_dependencies` carries these out. Raises MissingInputError (a
+    ValueError) where a placeholder would have to be fed.
     """
     if isinstance(x, Update):
         return function([], x.value, [x], name=f"update {x.variable.name}", executor="numpy")()
@@ -209,7 +219,7 @@ def eval(x: Any) -> Any:
         x = Updates(x)
     if isinstance(x, Updates):
         return function([], [item.value for item in x if isinstance(item, Update)], x, name="updates", executor="numpy")()
-    return evaluation.eval(tensor(x))
+    return evaluation.eval(to_dense(x))
 
 
 def get_value(x: Variable) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from autograph.functions.sparse import SparseTensor
 from autograph.graph.tensor import Tensor
 from autograph.tensor_type import Shape
 
@@ -12,13 +13,13 @@ __all__ = ["note_shapes"]
 _NOTED = "_noted_shape"
 
 
-def _read(tensor: Tensor) -> Shape:
+def _read(tensor: Tensor | SparseTensor) -> Shape:
     """What a layer noted, else the shape that was inferred."""
     noted: Shape = vars(tensor).get(_NOTED, tensor.shape)
     return noted
 
 
-def _write(tensor: Tensor, noted: Iterable[int | None]) -> None:
+def _write(tensor: Tensor | SparseTensor, noted: Iterable[int | None]) -> None:
     """Note a shape. Sizes that were inferred stand; those that were not are taken over, and so is another rank."""
     sizes, own = tuple(noted), tensor.shape
     same_rank = len(sizes) == len(own)
@@ -27,4 +28,5 @@ def _write(tensor: Tensor, noted: Iterable[int | None]) -> None:
 
 def note_shapes() -> None:
     """Give tensors the attribute `_keras_shape`."""
-    Tensor._keras_shape = property(_read, _write)  # type: ignore[attr-defined]
+    for kind in (Tensor, SparseTensor):
+        kind._keras_shape = property(_read, _write)  # type: ignore[attr-defined]

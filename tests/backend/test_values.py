@@ -60,8 +60,6 @@ def test_placeholders() -> None:
     assert K.int_shape(K.placeholder(ndim=3, dtype="int32")) == (None, None, None)
     with pytest.raises(ValueError, match="shape"):
         K.placeholder()
-    with pytest.raises(ValueError, match="sparse"):
-        K.placeholder((2, 2), sparse=True)
 
 
 def test_what_a_thing_is() -> None:
