@@ -6,6 +6,7 @@ A variable is a register, a call of a compiled function is one tick, and the upd
 from __future__ import annotations
 
 from autograph import arguments, ops
+from autograph.branches import cond
 from autograph.config import (
     default_executor,
     epsilon,
@@ -198,6 +199,7 @@ from autograph.ops.special import (
 )
 from autograph.scan import scan
 from autograph.session import Session, clear_session, get_session, set_session
+from autograph.while_loop import while_loop
 
 __all__ = [
     "AmbiguousError", "ArgumentError", "ArgumentTypeError", "AutographError", "AxisError", "CheckpointError", "Constant",
@@ -207,7 +209,7 @@ __all__ = [
     "Update", "UpdateError", "UpdateTypeError", "Updates", "Variable", "abs", "add", "arange", "arccos", "arccosh",
     "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "arguments", "as_tensor", "batch_dot",
     "boolean_mask", "broadcast_like", "broadcast_to", "cast", "cbrt", "ceil", "centered", "cholesky",
-    "clear_session", "clip", "concatenate", "constant", "cos", "cosh", "count_nonzero", "cumprod", "cumsum",
+    "clear_session", "clip", "concatenate", "cond", "constant", "cos", "cosh", "count_nonzero", "cumprod", "cumsum",
     "custom_gradient", "custom_op", "default_executor", "det", "diag", "diagonal", "digamma", "div_no_nan",
     "divide", "dot", "dropout", "einsum", "elu", "epsilon", "equal", "erf", "erfc", "erfinv", "eval", "exp", "exp2",
     "expand_dims", "explain_gradient", "expm1", "eye", "flatten", "flip", "floatx", "floor", "floor_divide",
@@ -227,5 +229,5 @@ __all__ = [
     "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack",
     "stop_gradient", "subtract", "swapaxes", "swish", "take_along_axis", "tan", "tanh", "tensordot", "tile",
     "top_k", "trace", "transpose", "tri", "tril", "triu", "trunc", "truncated_normal", "unique", "unstack",
-    "variable", "vecdot", "where", "xlog1py", "xlogy", "zeros_like",
+    "variable", "vecdot", "where", "while_loop", "xlog1py", "xlogy", "zeros_like",
 ]  # fmt: skip

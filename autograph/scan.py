@@ -13,11 +13,11 @@ import numpy as np
 
 from autograph.arguments import truth, whole
 from autograph.control import Body, enclosed
-from autograph.errors import ArgumentError, DTypeError, ShapeError
+from autograph.errors import ArgumentError, AutographError, DTypeError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, descendants, substitute
 from autograph.graph.op import Kind, Op, as_given, floating, register
-from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor
+from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor, cast_literal, constant
 from autograph.ops.barriers import stop_gradient
 from autograph.ops.filling import zeros_like
 from autograph.ops.joining import concatenate
@@ -26,12 +26,12 @@ from autograph.structure import Build, flatten
 from autograph.tensor_type import TensorType, shapes_agree
 
 
-def kept_type(start: TensorType, new: TensorType) -> TensorType:
-    """The type of a state that begins as `start` and that each step makes anew. Raises unless the two are one."""
+def kept_type(start: TensorType, new: TensorType, told: str = "a step makes {1} of the state {0}") -> TensorType:
+    """The type of what is `start` at first and then `new`. Raises DTypeError or ShapeError unless the two agree."""
     if new.dtype is not start.dtype:
-        raise DTypeError(f"a step makes {new} of the state {start}", fix="cast what the step returns, or what it starts from")
+        raise DTypeError(told.format(start, new), fix="cast one to the dtype of the other")
     if not shapes_agree(new.shape, start.shape):
-        raise ShapeError(f"a step makes {new} of the state {start}", why="its result is the next step's state")
+        raise ShapeError(told.format(start, new), fix="broadcast_like one of them")
     return TensorType(start.dtype, tuple([n if m is None else m for m, n in zip(start.shape, new.shape, strict=True)]))
 
 
@@ -77,18 +77,49 @@ def _cheap(tensor: Tensor) -> bool:
 def kept_for(read: Iterable[Tensor], varying: set[Tensor]) -> list[Tensor]:
     """What the steps have to keep, that `read` can be had again: of those that vary from step to step the dear ones.
 
-    A cheap one whose own inputs would have to be kept for it is kept itself.
+    A cheap one whose own inputs would have to be kept for it is kept itself. What has a size that data decides, another one
+    in each step, is always computed again.
     """
-    wanted = list(dict.fromkeys(read))
-    kept = dict.fromkeys(t for t in wanted if not _cheap(t))
-    for tensor in wanted:
-        todo = [] if tensor in kept else [tensor]
-        for t in todo:
-            if not _cheap(t):
-                kept[tensor] = None
-                break
-            todo += [x for x in t.inputs if x in varying and x not in kept]
+    kept: dict[Tensor, None] = {}
+    odd = _odd(varying)
+    todo = list(dict.fromkeys(read))
+    for tensor in sorted(todo, key=_cheap):  # the dear ones first
+        if tensor in odd:
+            todo += [x for x in tensor.inputs if x in varying]
+        elif not _cheap(tensor) or _needs_dear(tensor, varying, kept):
+            kept[tensor] = None
     return list(kept)
+
+
+def _needs_dear(tensor: Tensor, varying: set[Tensor], kept: Mapping[Tensor, None]) -> bool:
+    """Whether a cheap tensor is made of a dear one that is not kept, with none but cheap ones between."""
+    todo = [tensor]
+    for t in todo:
+        if not _cheap(t):
+            return True
+        todo += [x for x in t.inputs if x in varying and x not in kept]
+    return False
+
+
+def _odd(varying: Iterable[Tensor]) -> set[Tensor]:
+    """Those that have a size which data decide."""
+    found: set[Tensor] = set()
+    for tensor in sorted(varying, key=lambda t: t.number):
+        if not tensor.type.is_static and (not found.isdisjoint(tensor.inputs) or _decided_by_data(tensor)):
+            found.add(tensor)
+    return found
+
+
+def _decided_by_data(tensor: Tensor) -> bool:
+    """Whether a size of its is unknown though those of its inputs were known."""
+    body = tensor.params.get("body")
+    if tensor.op.kind is Kind.LEAF or isinstance(body, Body):
+        return isinstance(body, Body) and body.asks and tensor.params["result"] >= body.carried
+    known = [TensorType(x.dtype, tuple([1 if n is None else n for n in x.shape])) for x in tensor.inputs]
+    try:
+        return not tensor.op.infer(*known, **tensor.params).is_static
+    except AutographError:  # of sizes of 1 that do not fit: it would have them from its inputs
+        return False
 
 
 def steps_back(
@@ -122,6 +153,20 @@ def read_of(terms: Sequence[Tensor], seeds: Iterable[Tensor], body: Body) -> tup
 def _scan_vjp(
     gs: Mapping[int, Tensor], y: Tensor, *inputs: Tensor, body: Body, reverse: bool, result: int
 ) -> tuple[Tensor | None, ...]:
+    def again(keeping: Body, count: int) -> Tensor:
+        return apply(_SCAN, *inputs, body=keeping, reverse=reverse, result=count)
+
+    return flows_back(again, gs, inputs, body, not reverse)
+
+
+def flows_back(
+    again: Callable[[Body, int], Tensor], gs: Mapping[int, Tensor], inputs: Sequence[Tensor], body: Body, reverse: bool
+) -> tuple[Tensor | None, ...]:
+    """The cotangents of a loop's inputs from those of its results, by a scan over what its steps keep.
+
+    again    a result of the same loop with another graph, which makes more
+    reverse  whether the scan goes from the last step to the first
+    """
     carried, last = body.carried, body.carried + body.mapped
     starts, rows, fixed = inputs[:carried], inputs[carried:last], inputs[last:]
     states, entries, constants = body.inputs[:carried], body.inputs[carried:last], body.inputs[last:]
@@ -138,19 +183,21 @@ def _scan_vjp(
     kept = kept_for(read, varying)
     order = ancestors(terms, stop=kept)
     kept += [p for p in states if p in order]
+    if not rows and not kept:
+        kept = list(states[-1:])  # to count the turns
     keeping = body._replace(outputs=(*body.outputs, *kept))
     count = len(body.outputs)
-    memory = [apply(_SCAN, *inputs, body=keeping, reverse=reverse, result=count + k) for k in range(len(kept))]
+    memory = [again(keeping, count + k) for k in range(len(kept))]
 
     outputs = [k for k in seeds if k >= carried]
-    again = [_seed(x) for x in kept]
-    known = dict(zip([*kept, *constants], [*again, *fixed], strict=True))
-    own = [*(seeds[i] for i in back), *sums, *(seeds[k] for k in outputs), *entries, *again]
+    found_again = [_seed(x) for x in kept]
+    known = dict(zip([*kept, *constants], [*found_again, *fixed], strict=True))
+    own = [*(seeds[i] for i in back), *sums, *(seeds[k] for k in outputs), *entries, *found_again]
     begin = [gs[i] if i in gs else zeros_like(starts[i]) for i in back] + [zeros_like(fixed[i]) for i in summed]
     sequences = [*(gs[k] for k in outputs), *rows, *memory]
     captured, inner = enclosed(substitute(terms, known), own, len(sequences), len(begin))
     flow = [
-        apply(_SCAN, *begin, *sequences, *captured, body=inner, reverse=not reverse, result=k) for k in range(len(terms))
+        apply(_SCAN, *begin, *sequences, *captured, body=inner, reverse=reverse, result=k) for k in range(len(terms))
     ]
     flows: list[Tensor | None] = [None] * len(inputs)
     for place, term in zip([*back, *(last + i for i in summed), *(carried + i for i in mapped)], flow, strict=True):
@@ -225,7 +272,7 @@ def scan(
         told[:] = [[x is not None for x in outputs], as_output]
         return [*new, *(x for x in outputs if x is not None)]
 
-    first = [as_tensor(x) for x in begin]
+    first = typed(begin)
     found = scanned(flat, first, read, truth(reverse, "scan: reverse"), truncate)
     present, as_output = told
     stacks = iter(found[len(begin) :])
@@ -251,16 +298,26 @@ def scanned(
         return _truncated(step, start, rows, reverse, whole(truncate, "scan: truncate", 1))
     own = [Placeholder(TensorType(x.dtype, x.shape)) for x in start]
     entries = [Placeholder(TensorType(x.dtype, x.shape[1:])) for x in rows]
-    made = [as_tensor(x) for x in step(*own, *entries)]
-    captured, body = enclosed([_strong(x) for x in made], [*own, *entries], len(entries), len(own))
-    return [
-        apply(_SCAN, *map(_strong, start), *rows, *captured, body=body, reverse=reverse, result=k) for k in range(len(made))
-    ]
+    made = typed(step(*own, *entries), own)
+    captured, body = enclosed(made, [*own, *entries], len(entries), len(own))
+    return [apply(_SCAN, *start, *rows, *captured, body=body, reverse=reverse, result=k) for k in range(len(made))]
 
 
-def _strong(x: Tensor) -> Tensor:
-    """A literal as a constant of its own dtype."""
-    return Constant(x.value) if isinstance(x, Constant) and x.type.weak else x
+def typed(values: Sequence[Any], like: Sequence[Tensor] = ()) -> list[Tensor]:
+    """Each value as a tensor that is no literal any more: of the dtype of its partner, if it has one; else floats as floatx."""
+    partners = [*like[: len(values)], *[None] * (len(values) - len(like))]
+    return [_typed(value, partner) for value, partner in zip(values, partners, strict=True)]
+
+
+def _typed(value: Any, partner: Tensor | None) -> Tensor:
+    if isinstance(value, Tensor) and not value.type.weak:
+        return value
+    literal = as_tensor(value)
+    if partner is not None and np.can_cast(literal.dtype, partner.dtype, "same_kind"):
+        literal = cast_literal(literal, partner.dtype)
+    elif not isinstance(value, Tensor):
+        literal = constant(value)
+    return Constant(literal.value) if isinstance(literal, Constant) else literal
 
 
 def _truncated(

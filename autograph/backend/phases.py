@@ -8,6 +8,7 @@ import numpy as np
 
 from autograph.arguments import shown, truth
 from autograph.backend.operands import tensors
+from autograph.branches import chosen
 from autograph.errors import ArgumentError, DTypeError, ShapeError, StaleGraphError
 from autograph.graph.graph import ancestors
 from autograph.graph.tensor import Placeholder, Tensor, as_tensor, check_current, placeholder
@@ -58,12 +59,13 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Tensor
     condition     booleans or integers, of rank 0 or of leading axes of the expressions
     expressions   tensors of one shape, or functions without arguments that give them; a number fits every shape
 
-    Both are computed. Raises DTypeError for a condition of floats, ShapeError if it has the higher rank or if the
-    shapes of the expressions differ.
+    Where the condition is of rank 0, what a function makes is computed only if it is chosen; else both are. Raises
+    DTypeError for a condition of floats, ShapeError if it has the higher rank or if the shapes of the expressions differ.
     """
+    mask = _truth(as_tensor(condition))
+    mark = as_tensor(0).number
     then, other = tensors(*[_given(part) for part in (then_expression, else_expression)])
     first, second = as_tensor(then), as_tensor(other)
-    mask = _truth(as_tensor(condition))
     rank = max(first.ndim, second.ndim)
     if mask.ndim > rank:
         raise ShapeError(
@@ -73,6 +75,9 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Tensor
     if first.ndim and second.ndim and not shapes_agree(first.shape, second.shape):
         what = f"switch: the branches {show_shape(first.shape)} and {show_shape(second.shape)} differ in shape"
         raise ShapeError(what, why=f"they are {first.describe()} and {second.describe()}", fix="broadcast_like one of them")
+    lazy = mask.ndim == 0 and (_is_function(then_expression) or _is_function(else_expression))
+    if lazy and first.dtype is second.dtype and first.ndim == second.ndim:
+        return chosen(mask, [first], [second], mark)[0]
     if mask.ndim:
         mask = movement.expand_dims_at(mask, tuple(range(mask.ndim, rank)))
     return selection.where(mask, then, other)
@@ -80,7 +85,11 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Tensor
 
 def _given(part: Any) -> Any:
     """A branch; of a function without arguments, what it gives."""
-    return part() if callable(part) and not isinstance(part, type) else part
+    return part() if _is_function(part) else part
+
+
+def _is_function(part: Any) -> bool:
+    return callable(part) and not isinstance(part, type)
 
 
 def _truth(condition: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from autograph import less, placeholder, reduce_sum, sin, stop_gradient
+from autograph import cond, less, placeholder, reduce_sum, sin, stop_gradient, while_loop
 from autograph.control import iterate, map_rows
 from autograph.derivatives import basis_like
 from autograph.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
@@ -93,6 +93,40 @@ def _scans(draw: st.DrawFn) -> Case:
     return Case(build, arrays, reference, oracle, analytic=True)
 
 
+def _halved(x: Tensor, w: Tensor) -> Tensor:
+    return while_loop(lambda s: reduce_sum(s[0] * s[0]) > 0.5, lambda s: (s[0] * sin(w) * 0.5, s[1] + s[0]), (x, x))[1]
+
+
+def _halved_plain(x: Any, w: Any, sin: Any) -> Any:
+    total = x
+    while (x * x).sum() > 0.5:
+        x, total = x * sin(w) * 0.5, total + x
+    return total
+
+
+@st.composite
+def _loops(draw: st.DrawFn) -> Case:
+    shape = draw(array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3))
+    reference, oracle = (lambda x, w: _halved_plain(x, w, np.sin)), (lambda torch, x, w: _halved_plain(x, w, torch.sin))
+    return Case(_halved, (draw(values(shape)), draw(values(shape))), reference, oracle, smooth=False)
+
+
+def _either(x: Tensor, w: Tensor) -> Tensor:
+    return cond(reduce_sum(x) > 0, lambda: sin(x) * w, lambda: x * x)
+
+
+@st.composite
+def _choices(draw: st.DrawFn) -> Case:
+    shape = draw(array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3))
+    return Case(
+        _either,
+        (draw(values(shape, away_from=(0.0,))), draw(values(shape))),
+        lambda x, w: np.sin(x) * w if x.sum() > 0 else x * x,
+        lambda torch, x, w: torch.sin(x) * w if x.sum() > 0 else x * x,
+        smooth=False,
+    )
+
+
 @st.composite
 def _shapes(draw: st.DrawFn) -> Case:
     shape = draw(array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
@@ -133,6 +167,28 @@ SAMPLES: tuple[Sample, ...] = (
             (lambda: scan(lambda h, e: (h, None), placeholder((3,)), length=-1), ArgumentError),
             (lambda: scan(lambda h, e: h, placeholder((3,)), length=2), ArgumentError),
             (lambda: scan(lambda h, e: ((h, h), e), placeholder((3,)), length=2), ArgumentError),
+        ),
+    ),
+    Sample(
+        "while_loop",
+        _loops(),
+        (
+            (lambda: while_loop(lambda y: y[0] > 0, lambda y: y[:2], placeholder((3,))), ShapeError),
+            (lambda: while_loop(lambda y: y > 0, lambda y: y > 0, placeholder(())), DTypeError),
+            (lambda: while_loop(lambda y: y > 0, lambda y: y + 1, placeholder((3,))), ShapeError),
+            (lambda: while_loop(lambda y: y, lambda y: y + 1, placeholder(())), DTypeError),
+            (lambda: while_loop(lambda y: y > 0, lambda y: y + 1, placeholder(()), -1), ArgumentError),
+            (lambda: while_loop(lambda y: y > 0, lambda y: (y, y), placeholder(())), ArgumentError),
+        ),
+    ),
+    Sample(
+        "cond",
+        _choices(),
+        (
+            (lambda: cond(placeholder((3,), dtype="bool"), placeholder(()), placeholder(())), ShapeError),
+            (lambda: cond(placeholder(()), placeholder(()), placeholder(())), DTypeError),
+            (lambda: cond(placeholder((), dtype="bool"), placeholder((3,)), placeholder((2,))), ShapeError),
+            (lambda: cond(placeholder((), dtype="bool"), lambda: (1.0, 2.0), 1.0), ArgumentError),
         ),
     ),
     Sample(
