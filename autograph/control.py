@@ -15,7 +15,7 @@ from autograph.errors import DTypeError, NoGradientRuleError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, descendants, evaluate, mapped, substitute
 from autograph.graph.op import Kind, Op, as_given, register
-from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor, node
+from autograph.graph.tensor import Constant, Placeholder, Tensor, Variable, apply, as_tensor, node
 from autograph.ops.reduction import reduce_sum
 from autograph.tensor_type import TensorType, shapes_agree
 
@@ -77,6 +77,43 @@ def enclosed(
     stand_ins = [Placeholder(x.type, x.given_name) for x in captured]
     found = substitute(outputs, dict(zip(captured, stand_ins, strict=True)))
     return captured, Body((*own, *stand_ins), tuple(found), mapped, carried)
+
+
+class Drawn(NamedTuple):
+    """The registers of random numbers that a step draws from: each turn draws anew, so they are states of the loop.
+
+    starts   what each holds before the first turn
+    own      placeholders for what it holds before a turn
+    ends     what it holds behind that turn
+    made     what the step makes, which draws from those placeholders
+    """
+
+    registers: list[Variable]
+    starts: list[Tensor]
+    own: list[Placeholder]
+    ends: list[Tensor]
+    made: list[Tensor]
+
+    def settle(self, last: Sequence[Tensor]) -> None:
+        """Let each register go on from what it holds behind the last turn."""
+        for register_, end in zip(self.registers, last, strict=True):
+            register_.default_update = end
+
+
+def drawn(made: Sequence[Tensor], mark: int) -> Drawn:
+    """What a step draws, of which all tensors behind the number `mark` were made."""
+    registers, starts, ends = [], [], []
+    for x in ancestors(made):
+        if isinstance(x, Variable) and x.default_update is not None and x.default_update.number > mark:
+            start = x.default_update
+            while start.number > mark and start is not x:
+                start = start.inputs[start.params.get("result", 0)]  # the register as it was before that was drawn
+            registers.append(x)
+            starts.append(start)
+            ends.append(x.default_update)
+    own = [Placeholder(x.type) for x in starts]
+    found = substitute([*ends, *made], dict(zip(starts, own, strict=True)))
+    return Drawn(registers, starts, own, found[: len(own)], found[len(own) :])
 
 
 # once for each row ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograph.arguments import truth, whole
-from autograph.control import Body, enclosed
+from autograph.control import Body, drawn, enclosed
 from autograph.errors import ArgumentError, AutographError, DTypeError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, descendants, substitute
@@ -298,9 +298,16 @@ def scanned(
         return _truncated(step, start, rows, reverse, whole(truncate, "scan: truncate", 1))
     own = [Placeholder(TensorType(x.dtype, x.shape)) for x in start]
     entries = [Placeholder(TensorType(x.dtype, x.shape[1:])) for x in rows]
+    mark = (own + entries)[-1].number
     made = typed(step(*own, *entries), own)
-    captured, body = enclosed(made, [*own, *entries], len(entries), len(own))
-    return [apply(_SCAN, *start, *rows, *captured, body=body, reverse=reverse, result=k) for k in range(len(made))]
+    states, draws = len(own), drawn(made, mark)
+    outputs = [*draws.made[:states], *draws.ends, *draws.made[states:]]
+    carried = [*own, *draws.own]
+    captured, body = enclosed(outputs, [*carried, *entries], len(entries), len(carried))
+    given = [*start, *draws.starts, *rows, *captured]
+    found = [apply(_SCAN, *given, body=body, reverse=reverse, result=k) for k in range(len(outputs))]
+    draws.settle(found[states : len(carried)])
+    return [*found[:states], *found[len(carried) :]]
 
 
 def typed(values: Sequence[Any], like: Sequence[Tensor] = ()) -> list[Tensor]:

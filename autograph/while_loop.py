@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograph.arguments import whole
-from autograph.control import Body, enclosed
+from autograph.control import Body, drawn, enclosed
 from autograph.errors import ArgumentError, DTypeError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Placeholder, Tensor, apply, as_tensor
@@ -86,6 +86,7 @@ def while_loop(
     if not first:
         raise ArgumentError("while_loop: there is no state to go on from", fix="start from a tensor")
     going = as_tensor(condition(as_state(iter(first))))
+    truth_type(going.type)
     own = [Placeholder(TensorType(x.dtype, x.shape)) for x in (*first, going)]
     new, _ = flatten(step(as_state(iter(own))))
     if len(new) != len(first):
@@ -93,7 +94,11 @@ def while_loop(
     made = typed(new, own)
     again = as_tensor(condition(as_state(iter(made))))
     truth_type(again.type)
-    captured, body = enclosed([*made, again], own, 0, len(own))
-    body = body._replace(asks=True)
-    found = [apply(_WHILE, *first, going, *captured, body=body, most=count, result=k) for k in range(len(made))]
+    draws = drawn([*made, again], own[-1].number)
+    *made, again = draws.made
+    carried = [*own[:-1], *draws.own, own[-1]]
+    captured, body = enclosed([*made, *draws.ends, again], carried, 0, len(carried))
+    given, body = [*first, *draws.starts, going, *captured], body._replace(asks=True)
+    found = [apply(_WHILE, *given, body=body, most=count, result=k) for k in range(len(carried) - 1)]
+    draws.settle(found[len(made) :])
     return as_state(iter(found))

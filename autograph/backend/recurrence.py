@@ -9,8 +9,7 @@ from autograph.arguments import shown
 from autograph.backend.operands import tensor
 from autograph.backend.phases import follows_phase
 from autograph.errors import ArgumentTypeError, ShapeError
-from autograph.graph.graph import substitute
-from autograph.graph.tensor import Placeholder, Tensor, as_tensor
+from autograph.graph.tensor import Tensor, as_tensor
 from autograph.ops.comparison import less
 from autograph.ops.cumulative import cumsum
 from autograph.ops.elementwise import cast
@@ -19,7 +18,6 @@ from autograph.ops.joining import stack
 from autograph.ops.movement import expand_dims_at, flip, squeeze_at, swapaxes
 from autograph.ops.selection import where
 from autograph.scan import scan, scanned
-from autograph.tensor_type import TensorType
 
 __all__ = ["foldl", "foldr", "map_fn", "rnn"]
 
@@ -38,8 +36,9 @@ def rnn(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """(last output, outputs, last states) of a step function over the time of `inputs`.
 
-    step_function   (entry of shape (samples, …), [*states, *constants]) → (output, new states); it may be called more than
-                    once, and what in it depends on neither entry nor state, as a dropout mask, is one for all steps
+    step_function   (entry of shape (samples, …), [*states, *constants]) → (output, new states). It is called once before the
+                    loop, on the first entry, and again within: random numbers are drawn anew in each step, but for what the
+                    function keeps from its first call, as cells of Keras keep a mask for dropout
     inputs          of shape (samples, time, …)
     initial_states  tensors of shape (samples, …), or none
     go_backwards    from the last entry to the first; the outputs too are in that order
@@ -57,25 +56,25 @@ def rnn(
         raise ShapeError(f"rnn: {x.describe()} has no axes for samples, time and features", fix="expand_dims(x) adds the last")
     entries, shown_mask = swapaxes(x, 0, 1), _mask(mask, x, input_length)
     states, fixed = [tensor(s) for s in initial_states], [tensor(c) for c in constants or ()]
-    own = [Placeholder(TensorType(t.dtype, shape)) for t, shape in [*((s, s.shape) for s in states), (x, entries.shape[1:])]]
-    output, *new = _called(step_function, own[-1], own[:-1], fixed)
-    uses_phase = any(map(follows_phase, [output, *new]))
+    again: list[int] = []  # which of the states is the output too: then the last one needs no search among all
 
     def step(*given: Tensor) -> list[Tensor]:
         """[*new states, output] of [*states, entry]."""
-        return substitute([*new, output], dict(zip(own, given, strict=True)))
+        output, *new = _called(step_function, given[-1], given[:-1], fixed)
+        again[:] = [i for i, state in enumerate(new) if state is output]
+        return [*new, output]
 
-    if shown_mask is None:
-        run, begin, rows, again = step, states, [entries], _place(output, new)
-    else:
-        (sample,) = step(*states, entries[0])[-1:]
-        run, begin, rows, again = _masked(step), [*states, zeros_like(sample)], [entries, shown_mask], len(states)
+    sample = step(*states, entries[0])  # outside, where a cell makes what it keeps for all steps
+    run, begin, rows = step, states, [entries]
+    if shown_mask is not None:
+        run, begin, rows = _masked(step), [*states, zeros_like(sample[-1])], [entries, shown_mask]
     if unroll:
         last, outputs = _unrolled(run, begin, rows, go_backwards, input_length)
     else:
         *last, outputs = scanned(run, begin, rows, go_backwards)
         outputs = flip(outputs, 0) if go_backwards else outputs
-    last_output = outputs[-1] if again is None else last[again]
+    last_output = last[-1] if shown_mask is not None else last[again[0]] if again else outputs[-1]
+    uses_phase = any(map(follows_phase, [*sample, last_output]))
     outputs = swapaxes(outputs, 0, 1)
     if uses_phase:
         last_output._uses_learning_phase = outputs._uses_learning_phase = True  # type: ignore[attr-defined]  # Keras's mark
@@ -91,11 +90,6 @@ def _called(function: Step, entry: Tensor, states: Sequence[Tensor], constants: 
     if len(new) != len(states):
         raise ShapeError(f"rnn: the step function makes {len(new)} states of {len(states)}", fix="return one for each")
     return [as_tensor(output), *map(as_tensor, new)]
-
-
-def _place(output: Tensor, states: Sequence[Tensor]) -> int | None:
-    """Which of the states the output is, if any: then the last output needs no search among all."""
-    return next((i for i, state in enumerate(states) if state is output), None)
 
 
 def _mask(mask: Any, x: Tensor, lengths: Any) -> Tensor | None:

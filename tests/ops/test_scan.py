@@ -151,6 +151,42 @@ def test_registers_are_read_as_they_were_and_functions_pickle() -> None:
     assert w.get_value() == 9.0
 
 
+def test_each_step_draws_anew_and_ticks_go_on_where_the_last_one_ended() -> None:
+    x = ag.placeholder((None, 3), dtype="float64")
+    noisy = ag.scan(lambda h, e: (h, h + e * 0 + ag.random_uniform(like=e, seed=5)), ag.constant(0.0, "float64"), x)[1]
+    outside = ag.random_uniform((8, 3), seed=5)
+    f, g = ag.function([x], noisy), ag.function([], outside)
+    first, second = f(np.zeros((4, 3))), f(np.zeros((4, 3)))
+    assert len(np.unique([first, second])) == 24
+    counted = ag.function([x], ag.reduce_sum(noisy))
+    assert len(f.updates) == len(counted.updates) == 1
+    assert g().shape == (8, 3)
+
+
+def test_a_mask_that_was_drawn_is_the_same_for_the_gradient() -> None:
+    x = ag.placeholder((None, 50), dtype="float64")
+    last, outputs = ag.scan(lambda h, e: (h + (y := ag.dropout(e, 0.5, seed=1)), y), ag.constant(np.zeros(50), "float64"), x)
+    f = ag.function([x], [outputs, ag.gradients(ag.reduce_sum(last), x)])
+    for _ in range(2):
+        value, gradient = f(np.ones((4, 50)))
+        np.testing.assert_array_equal(value, gradient)
+        assert not np.array_equal(value[0], value[1])
+
+
+def test_steps_within_steps_draw_anew_too() -> None:
+    state = ag.seed_state(1)
+
+    def row(h: Tensor, _: Any) -> tuple[Tensor, Tensor]:
+        return h, ag.scan(lambda k, _: (k, ag.random_uniform((2,), state=state) + k), h, length=3)[1]
+
+    before = ag.random_uniform((2,), state=state)
+    f = ag.function([], [before, ag.scan(row, ag.constant(0.0), length=4)[1]])
+    drawn = np.concatenate([np.concatenate([a.ravel(), b.ravel()]) for a, b in (f(), f())])
+    assert len(np.unique(drawn)) == 2 * (2 + 4 * 3 * 2)
+    plain = ag.function([], ag.random_uniform((26, 2), seed=1))()
+    np.testing.assert_array_equal(drawn[:2], plain[0].ravel())
+
+
 def test_scans_nest() -> None:
     x = ag.placeholder((3, 4), dtype="float64")
 
