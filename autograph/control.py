@@ -234,5 +234,5 @@ def iterate(step: Callable[[Tensor], Any], start: Any, condition: Callable[[Tens
     going = as_tensor(condition(first))
     own = [Placeholder(TensorType(x.dtype, x.shape)) for x in (first, going)]
     new = as_tensor(step(own[0]))
-    captured, body = enclosed([new, as_tensor(condition(new))], own)
-    return apply(_ITERATE, first, going, *captured, body=body, most=count)
+    captured, body = enclosed([new, as_tensor(condition(new))], own, 0, len(own))
+    return apply(_ITERATE, first, going, *captured, body=body._replace(asks=True), most=count)

@@ -7,6 +7,7 @@ listed in `VIEWS`; one that takes an `out=` as its last keyword in `WITH_OUT`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,11 @@ def sum_like(x: Array, shape: tuple[int, ...]) -> Array:
 def part(x: Array, start: int, stop: int, shape: tuple[int, ...]) -> Array:
     """Elements start to stop of a flat array, as a view of `shape`."""
     return x[start:stop].reshape(shape)
+
+
+def field(x: Array, start: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
+    """The array of that dtype and shape that begins at a byte of a flat array of bytes."""
+    return x[start : start + dtype.itemsize * math.prod(shape)].view(dtype).reshape(shape)
 
 
 def part_at(x: Array, key: tuple[Any, ...]) -> Array:

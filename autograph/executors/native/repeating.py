@@ -19,11 +19,14 @@ from autograph.executors.native.instructions import copy
 from autograph.executors.native.language import Line, Word
 from autograph.executors.native.matrices import MatrixRecorder
 from autograph.executors.native.writing import Written, scratch, written
-from autograph.executors.numpy.values import Step, Value
-from autograph.graph.graph import ancestors
+from autograph.executors.numpy.plan import ALIGNMENT
+from autograph.executors.numpy.values import Place, Step, Value
+from autograph.graph.graph import ancestors, family
 from autograph.graph.op import REGISTRY
 from autograph.graph.tensor import Tensor
 from autograph.tensor_type import DTYPES
+
+_ENDLESS = 2**62  # turns
 
 # kernels -------------------------------------------------------------------------------------------------------------
 
@@ -46,12 +49,12 @@ def _copied(count: Word, x: Line, out: Line) -> Any:
     copy(out, x, count)
 
 
-def _row_of(size: Word, turn: Line, x: Line, row: Line) -> Any:
-    copy(row, x + (turn[0] - 1) * size, size)
+def _row_of(size: Word, first: Word, along: Word, turn: Line, x: Line, row: Line) -> Any:
+    copy(row, x + (first + along * turn[0]) * size, size)
 
 
-def _row_to(size: Word, turn: Line, row: Line, out: Line) -> Any:
-    copy(out + (turn[0] - 1) * size, row, size)
+def _row_to(size: Word, first: Word, along: Word, turn: Line, row: Line, out: Line) -> Any:
+    copy(out + (first + along * turn[0]) * size, row, size)
 
 
 def head(turns: int, count: int, turn: Value, going: Value) -> Written:
@@ -104,68 +107,138 @@ class RepeatingRecorder(MatrixRecorder):
     """The part of the namespace that holds graphs."""
 
     def _whole(self, tensor: Tensor, inputs: list[Value]) -> Value:
-        body = tensor.params.get("body")
-        ours = REGISTRY.get(tensor.op.name) is tensor.op and tensor.op.name in ("map_rows", "iterate")
         given = [self._known(x) for x in inputs]
-        if not ours or not isinstance(body, Body) or not tensor.type.is_static or not self._static(*given):
+        bodies = [value for value in tensor.params.values() if isinstance(value, Body)]
+        if REGISTRY.get(tensor.op.name) is not tensor.op or not self._static(*given) or not all(map(_sized, bodies)):
             return super()._whole(tensor, inputs)
-        if not all(p.type.is_static for p in body.inputs) or (tensor.op.name == "map_rows" and not tensor.shape[0]):
+        match bodies:
+            case [body]:
+                return self._looped(tensor, body, given, inputs)
+            case [then, otherwise] if tensor.op.name == "cond":
+                return self._branched(tensor, then, otherwise, given)
+        return super()._whole(tensor, inputs)
+
+    def _branched(self, tensor: Tensor, then: Body, otherwise: Body, given: Sequence[Value]) -> Value:
+        """Each branch as a loop of one turn at most."""
+        kin = family(tensor)
+        if kin not in self._families:
+            arrays = [self._dense(x) for x in given]
+            self._families[kin] = area = self.scratch(DTYPES["uint8"], (_places(then, 1)[-1],))
+            results = [self._field(area, then, 1, k, False) for k in range(len(then.outputs))]
+            for body, going in ((then, arrays[0]), (otherwise, self.logical_not(arrays[0]))):
+                function = _by_numpy(tensor, self.prepare, [result.transform[1] for result in results])
+                step = Repeated(tensor.op.name, _if(body is then, function), list(arrays), area, tensor, into=True)
+                step.reads = [*arrays, going]
+                self._turn(step, body, arrays)
+                step.turns, step.going = 1, going
+                step.before = [written(_begin, step.turn)]
+                step.closing = list(map(_copy, step.kept, results))
+                self.steps.append(step)
+        return self._field(self._families[kin], then, 1, tensor.params["result"], False)
+
+    def _looped(self, tensor: Tensor, body: Body, given: list[Value], inputs: list[Value]) -> Value:
+        rows = given[body.carried : body.carried + body.mapped]
+        turns = rows[0].shape[0] if rows else tensor.params["most"]
+        stacks = body.outputs[body.carried :]
+        if (not turns if rows else stacks):  # turns that data count stack nothing here
             return super()._whole(tensor, inputs)
-        dense = [self._dense(x) for x in given]
-        result = self.scratch(tensor.dtype, tensor.shape)  # type: ignore[arg-type]  # static
-        step = Repeated(tensor.op.name, _by_numpy(tensor, self.prepare), list(dense), result, tensor, into=True)
-        if tensor.op.name == "map_rows":
-            self._each_row(step, body, dense)
+        kin = family(tensor)
+        if kin not in self._families:
+            self._families[kin] = self._loop(tensor, body, [self._dense(x) for x in given], turns)
+        return self._field(self._families[kin], body, turns, tensor.params.get("result", 0))
+
+    def _loop(self, tensor: Tensor, body: Body, arrays: list[Value], turns: int | None) -> Value:
+        """The step that runs the graph so many times at most; what it leaves behind lies side by side in bytes."""
+        area = self.scratch(DTYPES["uint8"], (_places(body, turns)[-1],))
+        results = [self._field(area, body, turns, k) for k in range(len(body.outputs))]
+        function = _by_numpy(tensor, self.prepare, [result.transform[1] for result in results])
+        step = Repeated(tensor.op.name, function, list(arrays), area, tensor, into=True)
+        last = body.carried + body.mapped
+        states, entries = results[: body.carried], []
+        for array in arrays[body.carried : last]:
+            entry = self.scratch(array.dtype, array.shape[1:])
+            step.opening.append(written(_row_of, *self._row(tensor, step, array.shape[0], entry), array, entry))
+            entries.append(entry)
+        self._turn(step, body, [*states, *entries, *arrays[last:]])
+        step.turns = _ENDLESS if turns is None else turns
+        step.before = [_copy(start, state) for start, state in zip(arrays, states, strict=False)]
+        if body.asks:
+            step.going = states[-1]
         else:
-            self._while(step, body, dense, tensor.params["most"])
+            step.before.append(_copy(self.constant(np.ones(1, bool)), step.going))
+        step.before.append(written(_begin, step.turn))
+        step.closing = [_copy(new, state) for new, state in zip(step.kept, states, strict=False)]
+        for new, stack in zip(step.kept[body.carried :], results[body.carried :], strict=True):
+            step.closing.append(written(_row_to, *self._row(tensor, step, stack.shape[0], new), new, stack))
         self.steps.append(step)
-        return result
+        return area
+
+    def _row(self, tensor: Tensor, step: Repeated, count: int, entry: Value) -> tuple[int, int, int, Value]:
+        """Where a row lies: the size of one, how far before the first and which way each turn goes."""
+        size = math.prod(entry.shape)
+        first, along = (count, -1) if tensor.params.get("reverse") else (-1, 1)
+        return size, first, along, step.turn
+
+    def _field(self, area: Value, body: Body, turns: int | None, result: int, stacked: bool = True) -> Value:
+        """One of the results, as a view of all their bytes."""
+        output = body.outputs[result]
+        shape: Any = (turns, *output.shape) if stacked and result >= body.carried else output.shape
+        params = _places(body, turns)[result], output.dtype, shape
+        layout = numpy_namespace.field(area.layout, *params)
+        return Value(area.place, output.dtype, shape, source=area, transform=("field", params), layout=layout, recorder=self)
 
     def _turn(self, step: Repeated, body: Body, inputs: Sequence[Value]) -> None:
         """Record the steps of one turn."""
         mark = len(self.steps)
-        found = dict(zip(body.inputs, inputs, strict=True))
+        found: dict[Tensor, Value] = dict(zip(body.inputs, inputs, strict=True))
         for tensor in ancestors(body.outputs):
             if tensor not in found:
-                found[tensor] = self.record(tensor, [found[source] for source in tensor.inputs])  # type: ignore[index]
-        step.kept = [self.copy(self._known(found[output])) for output in body.outputs]  # type: ignore[index]
+                found[tensor] = self.record(tensor, [found[source] for source in tensor.inputs])
+        made = {inner.result for inner in self.steps[mark:]}
+        step.kept = [self._own(self._known(found[output]), made) for output in body.outputs]
         step.inner = self.steps[mark:]
         del self.steps[mark:]
         for inner in step.inner:
             inner.node = step.node
         self.node = step.node
 
-    def _each_row(self, step: Repeated, body: Body, arrays: list[Value]) -> None:
-        rows = []
-        for array in arrays[: body.mapped]:
-            row = self.scratch(array.dtype, array.shape[1:])
-            step.opening.append(written(_row_of, math.prod(row.shape), step.turn, array, row))
-            rows.append(row)
-        self._turn(step, body, [*rows, *arrays[body.mapped :]])
-        step.turns = step.result.shape[0]
-        step.before = [_copy(self.constant(np.ones(1, bool)), step.going), written(_begin, step.turn)]
-        step.closing = [written(_row_to, math.prod(step.kept[0].shape), step.turn, step.kept[0], step.result)]
-
-    def _while(self, step: Repeated, body: Body, arrays: list[Value], most: int) -> None:
-        start, going, *read = arrays
-        state, flag = self.scratch(start.dtype, start.shape), self.scratch(going.dtype, ())
-        step.going = flag
-        self._turn(step, body, [state, flag, *read])
-        step.turns = most
-        step.before = [_copy(start, state), _copy(going, flag), written(_begin, step.turn)]
-        step.closing = [_copy(step.kept[0], state), _copy(step.kept[1], flag)]
-        step.behind = [_copy(state, step.result)]
+    def _own(self, x: Value, made: set[Value]) -> Value:
+        """The value, if it is an array of its own that this turn makes; else a copy."""
+        return x if x in made and x.place is Place.SCRATCH and x.source is None else self.copy(x)
 
 
-def _by_numpy(tensor: Tensor, prepare: Callable[[Body], Body]) -> Callable[..., None]:
-    """The op as a call of NumPy; its graph is prepared when it is called first."""
+def _if(truth: bool, function: Callable[..., None]) -> Callable[..., None]:
+    """The function where its first argument has that truth, else nothing."""
+    return lambda condition, *rest: function(condition, *rest) if bool(condition) is truth else None
+
+
+def _sized(body: Body) -> bool:
+    return all(x.type.is_static for x in (*body.inputs, *body.outputs))
+
+
+def _places(body: Body, turns: int | None) -> list[int]:
+    """The byte at which each of the results begins, and at which the last ends."""
+    places = [0]
+    for k, x in enumerate(body.outputs):
+        size = x.dtype.itemsize * math.prod(x.shape) * (1 if k < body.carried else turns)  # type: ignore[arg-type,operator]
+        places.append(places[-1] + -(-size // ALIGNMENT) * ALIGNMENT)
+    return places
+
+
+def _by_numpy(
+    tensor: Tensor, prepare: Callable[[Body], Body], places: Sequence[tuple[int, Any, tuple[int, ...]]]
+) -> Callable[..., None]:
+    """The op as a call of NumPy that fills the places of its results; its graph is prepared when it is called first."""
 
     @functools.cache
     def function() -> Callable[..., Any]:
-        return functools.partial(tensor.op.eval, numpy_namespace, **changed(tensor, prepare))
+        params = changed(tensor, prepare)
+        return functools.partial(tensor.op.eval, numpy_namespace, **({**params, "result": None} if tensor.op.several else params))
 
     def written(*given: Any) -> None:
         *arguments, out = given
-        np.copyto(out, function()(*arguments))
+        found = function()(*arguments)
+        for place, value in zip(places, found if tensor.op.several else [found], strict=False):
+            np.copyto(numpy_namespace.field(out, *place), value)
 
     return written

@@ -63,6 +63,79 @@ def test_steps_go_on_while_a_condition_holds(most: int) -> None:
     assert "\n" not in native.explain(), native.explain()
 
 
+def lstm(x: Any, u: Any, reverse: bool = False) -> list[Any]:
+    """The last states, all of them, and a count of steps, of a small recurrent network; and its gradients."""
+
+    def step(state: Any, entry: Any) -> Any:
+        h, c, n = state
+        i, f, g, o = ag.split(entry + ag.matmul(h, u), 4, axis=-1)
+        c = ag.sigmoid(f) * c + ag.sigmoid(i) * ag.tanh(g)
+        return (ag.sigmoid(o) * ag.tanh(c), c, n + 1), h
+
+    zeros = ag.zeros_like(x[0, :, : u.shape[0]])
+    (h, c, n), outputs = ag.scan(step, (zeros, zeros, ag.constant(0, "int32")), x, reverse=reverse)
+    return [h, c, n, outputs, *ag.gradients(ag.reduce_sum(h * h) + ag.reduce_sum(ag.sin(outputs)), [x, u])]
+
+
+@pytest.mark.parametrize(("dtype", "reverse"), [("float32", False), ("float64", True), ("float16", False)])
+def test_scans_and_their_gradients_are_machine_code_as_a_whole(dtype: str, reverse: bool) -> None:
+    rng = np.random.default_rng(1)
+    x, u = rng.normal(size=(6, 2, 12)).astype(dtype), rng.normal(size=(3, 12)).astype(dtype)
+    inputs = [ag.placeholder((None, *x.shape[1:]), dtype=dtype), ag.placeholder(u.shape, dtype=dtype)]
+    native, plain = (ag.function(inputs, lstm(*inputs, reverse=reverse), executor=name) for name in ("native", "numpy"))
+    tolerance = {"float16": 2e-2, "float32": 1e-5, "float64": 1e-13}[dtype]
+    for count in (6, 1, 0, 3):
+        for ours, theirs in zip(native(x[:count], u), plain(x[:count], u), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+            assert ours.dtype == theirs.dtype
+    native(x, u)
+    assert "\n" not in native.explain() or dtype == "float16", native.explain()
+
+
+def test_results_of_a_loop_may_be_read_alone_or_not_at_all() -> None:
+    x = ag.placeholder((4, 3), dtype="float64")
+    (total, longest), (sums, signs) = ag.scan(
+        lambda s, e: ((s[0] + e, ag.maximum(s[1], e)), (s[0], e > 0)), (ag.constant(np.zeros(3)), ag.constant(np.zeros(3))), x
+    )
+    data = np.random.default_rng(0).normal(size=(4, 3))
+    wanted = [data.sum(0), data.max(0, initial=0), np.cumsum(data, 0) - data, data > 0]
+    results = [total, longest, sums, signs]
+    for some in ([0], [1], [3], [3, 0], [2, 1], [0, 1, 2, 3]):
+        found = ag.function([x], [results[k] * 1 if k < 3 else results[k] for k in some], executor="native")(data)
+        for k, value in zip(some, found, strict=True):
+            np.testing.assert_allclose(value, wanted[k], rtol=1e-6, atol=1e-7)
+
+
+def test_a_loop_for_as_long_as_a_condition_holds_is_machine_code_too() -> None:
+    w, x = ag.variable(0.5, dtype="float64"), ag.placeholder((3,), dtype="float64")
+    state = ag.while_loop(lambda s: ag.reduce_sum(s[0]) > w, lambda s: (s[0] * w, s[1] + 1), (x, ag.constant(0, "int64")))
+    native, plain = (ag.function([x], list(state), executor=name) for name in ("native", "numpy"))
+    for start in ([1.0, 2.0, 3.0], [0.0, 0.0, 0.1]):
+        assert [v.tolist() for v in native(start)] == [v.tolist() for v in plain(start)]
+    assert "\n" not in native.explain(), native.explain()
+
+
+def test_branches_are_machine_code_and_errors_come_from_the_one_that_is_taken() -> None:
+    go, x, i = ag.placeholder((), dtype="bool"), ag.placeholder((4,), dtype="float64"), ag.placeholder((), dtype="int64")
+    y, n = ag.cond(go, lambda: (ag.exp(x[::-1]) * x, i + 1), lambda: (ag.gather(x, i + ag.zeros_like(x, "int64")) * 2.0, i * 3))
+    results = [y, n, ag.gradients(ag.reduce_sum(y * y), x)]
+    native, plain = (ag.function([go, x, i], results, executor=name) for name in ("native", "numpy"))
+    data = np.linspace(-1, 1, 4)
+    for taken, index in ((True, 7), (False, 2)):
+        assert all(map(close, native(taken, data, index), plain(taken, data, index)))
+    assert "\n" not in native.explain(), native.explain()
+    with pytest.raises(ag.IndexRangeError):
+        native(False, data, 7)
+
+
+def test_a_branch_that_numpy_has_to_run_is_run_where_it_is_taken() -> None:
+    calls: list[int] = []
+    noted = ag.custom_op("noted", lambda x: (calls.append(1), x * 3)[1], infer=lambda x: x)
+    go, x = ag.placeholder((), dtype="bool"), ag.placeholder((2,), dtype="float64")
+    f = ag.function([go, x], ag.cond(go, lambda: noted(x) + 1, lambda: x * 2), executor="native")
+    assert (f(False, [1.0, 2.0]).tolist(), f(True, [1.0, 2.0]).tolist(), len(calls)) == ([2, 4], [4, 7], 1)
+
+
 def test_an_error_within_is_told_of_the_op_that_holds_the_graph() -> None:
     told = []
     for name in ("native", "numpy"):
