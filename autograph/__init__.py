@@ -86,6 +86,7 @@ from autograph.ops.comparison import (
     not_equal,
 )
 from autograph.ops.contraction import batch_dot, dot, inner, matmul, outer, tensordot, vecdot
+from autograph.ops.convolution import conv, conv_transpose
 from autograph.ops.cumulative import cumprod, cumsum
 from autograph.ops.custom import custom_gradient, custom_op
 from autograph.ops.diagonal import diag, diagonal, trace, tril, triu
@@ -153,6 +154,7 @@ from autograph.ops.movement import (
     transpose,
 )
 from autograph.ops.norms import centered, logsumexp, reduce_var
+from autograph.ops.pooling import average_pool, max_pool, sum_pool
 from autograph.ops.random import (
     random_bernoulli,
     random_integers,
@@ -206,28 +208,27 @@ __all__ = [
     "DTypeError", "DisconnectedError", "DivisionByZeroError", "DuplicateUpdateError", "FeedError", "Function", "GradientPath",
     "IndexRangeError", "LoopError", "MissingInputError", "NoGradientRuleError", "NonFiniteError", "Placeholder",
     "ReentrantCallError", "RowSparse", "Session", "ShapeError", "SizeError", "StaleGraphError", "SymbolicError", "Tensor",
-    "Update", "UpdateError", "UpdateTypeError", "Updates", "Variable", "abs", "add", "arange", "arccos", "arccosh",
-    "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "arguments", "as_tensor", "batch_dot",
-    "boolean_mask", "broadcast_like", "broadcast_to", "cast", "cbrt", "ceil", "centered", "cholesky",
-    "clear_session", "clip", "concatenate", "cond", "constant", "cos", "cosh", "count_nonzero", "cumprod", "cumsum",
-    "custom_gradient", "custom_op", "default_executor", "det", "diag", "diagonal", "digamma", "div_no_nan",
+    "Update", "UpdateError", "UpdateTypeError", "Updates", "Variable", "abs", "add", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "arguments", "as_tensor", "average_pool",
+    "batch_dot", "boolean_mask", "broadcast_like", "broadcast_to", "cast", "cbrt", "ceil", "centered", "cholesky",
+    "clear_session", "clip", "concatenate", "cond", "constant", "conv", "conv_transpose", "cos", "cosh", "count_nonzero",
+    "cumprod", "cumsum", "custom_gradient", "custom_op", "default_executor", "det", "diag", "diagonal", "digamma", "div_no_nan",
     "divide", "dot", "dropout", "einsum", "elu", "epsilon", "equal", "erf", "erfc", "erfinv", "eval", "exp", "exp2",
-    "expand_dims", "explain_gradient", "expm1", "eye", "flatten", "flip", "floatx", "floor", "floor_divide",
-    "full_like", "function", "gather", "gather_nd", "gelu", "gelu_tanh", "get_session", "gradient_clip",
-    "gradient_reverse", "gradient_scale", "gradients", "greater", "greater_equal", "hard_sigmoid", "hessian",
-    "hessian_vector_product", "hold", "hypot", "identity", "image_data_format", "inner", "inv", "isfinite", "isinf",
-    "isnan", "iterate", "jacobian", "jacobian_vector_product", "leaky_relu", "lerp", "less", "less_equal", "lgamma", "log",
-    "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "matmul", "maximum", "minimum", "mish", "mod", "moments", "moveaxis", "mul_no_nan",
-    "multiply", "ndtr", "ndtri", "nearest", "negative", "nonzero", "norm", "not_equal", "one_hot", "ones_like",
-    "ops", "outer", "pad", "placeholder", "polygamma", "power", "put_rows", "qr", "random_bernoulli", "random_integers",
-    "random_normal", "random_permutation", "random_uniform", "rank", "ravel", "reciprocal", "reduce_all",
-    "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_std", "reduce_sum",
-    "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll", "round", "row_sparse", "rsqrt", "scan",
-    "scatter_add", "searchsorted", "seed_state", "selu", "set_default_executor", "set_epsilon", "set_floatx",
-    "set_image_data_format", "set_session", "set_values", "shape", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "size_of",
-    "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt", "square", "squeeze", "stack",
-    "stop_gradient", "subtract", "swapaxes", "swish", "take_along_axis", "tan", "tanh", "tensordot", "tile",
-    "top_k", "trace", "transpose", "tri", "tril", "triu", "trunc", "truncated_normal", "unique", "unstack",
-    "variable", "vecdot", "where", "while_loop", "xlog1py", "xlogy", "zeros_like",
+    "expand_dims", "explain_gradient", "expm1", "eye", "flatten", "flip", "floatx", "floor", "floor_divide", "full_like",
+    "function", "gather", "gather_nd", "gelu", "gelu_tanh", "get_session", "gradient_clip", "gradient_reverse",
+    "gradient_scale", "gradients", "greater", "greater_equal", "hard_sigmoid", "hessian", "hessian_vector_product", "hold",
+    "hypot", "identity", "image_data_format", "inner", "inv", "isfinite", "isinf", "isnan", "iterate", "jacobian",
+    "jacobian_vector_product", "leaky_relu", "lerp", "less", "less_equal", "lgamma", "log", "log10", "log1p", "log2",
+    "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
+    "max_pool", "maximum", "minimum", "mish", "mod", "moments", "moveaxis", "mul_no_nan", "multiply", "ndtr", "ndtri",
+    "nearest", "negative", "nonzero", "norm", "not_equal", "one_hot", "ones_like", "ops", "outer", "pad", "placeholder",
+    "polygamma", "power", "put_rows", "qr", "random_bernoulli", "random_integers", "random_normal", "random_permutation",
+    "random_uniform", "rank", "ravel", "reciprocal", "reduce_all", "reduce_any", "reduce_max", "reduce_mean", "reduce_min",
+    "reduce_prod", "reduce_std", "reduce_sum", "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll",
+    "round", "row_sparse", "rsqrt", "scan", "scatter_add", "searchsorted", "seed_state", "selu", "set_default_executor",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_session", "set_values", "shape", "sigmoid", "sign", "silu",
+    "sin", "sinc", "sinh", "size_of", "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt", "square", "squeeze",
+    "stack", "stop_gradient", "subtract", "sum_pool", "swapaxes", "swish", "take_along_axis", "tan", "tanh", "tensordot",
+    "tile", "top_k", "trace", "transpose", "tri", "tril", "triu", "trunc", "truncated_normal", "unique", "unstack", "variable",
+    "vecdot", "where", "while_loop", "xlog1py", "xlogy", "zeros_like",
 ]  # fmt: skip

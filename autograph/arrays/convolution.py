@@ -101,7 +101,7 @@ def conv_to_input(g: Array, kernel: Array, sizes: Shape, window: Window, groups:
     *taps, c, m = kernel.shape
     back = turned(sizes, taps, g.shape[1:-1], window)
     if back is not None and m <= FEW * c * groups:
-        return conv(g, turned_kernel(kernel, groups), back, groups, out)
+        return conv(g, turned_kernel(np, kernel, groups), back, groups, out)
     ends = window.ends(sizes, taps)
     wide = np.zeros((len(g), *[n + sum(end) for n, end in zip(sizes, ends, strict=True)], c * groups), np.result_type(g, kernel))
     view = _laid_out(wide, taps, g.shape[1:-1], window)
@@ -130,11 +130,13 @@ def turned(sizes: Sequence[int], taps: Sequence[int], counts: Sequence[int], win
     return window._replace(padding=tuple(back))
 
 
-def turned_kernel(kernel: Array, groups: int) -> Array:
+def turned_kernel(xp: Any, kernel: Array, groups: int) -> Array:
     """The kernel with its taps in reverse, and the channels in and out of each group exchanged."""
     *taps, c, m = kernel.shape
-    flipped = np.flip(kernel, tuple(range(len(taps)))).reshape(*taps, c, groups, m // groups)
-    return np.moveaxis(flipped, -3, -1).swapaxes(-3, -2).reshape(*taps, m // groups, groups * c)
+    order = tuple(range(len(taps)))
+    flipped = xp.reshape(xp.flip(kernel, order), (*taps, c, groups, m // groups))
+    exchanged = xp.transpose(flipped, (*order, len(taps) + 2, len(taps) + 1, len(taps)))
+    return xp.reshape(exchanged, (*taps, m // groups, groups * c))
 
 
 @_in_single

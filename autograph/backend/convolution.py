@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph.arguments import choice, items, shown, whole
+from autograph.arguments import choice, items, shown
 from autograph.backend.operands import check_rank, tensor
 from autograph.backend.settings import normalize_data_format
 from autograph.errors import ArgumentError, ShapeError
@@ -31,13 +31,21 @@ __all__ = [
 Steps = int | Sequence[int]
 
 
-def _arguments(what: str, x: Any, space: int, padding: str, data_format: str | None) -> tuple[Tensor, bool]:
-    """`x` with its channels last, and whether they stood first."""
+def _arguments(what: str, x: Any, kernel: Any, padding: Any, data_format: str | None) -> tuple[Tensor, Tensor, bool]:
+    """`x` with its channels last, the kernel, and whether the channels of x stood first."""
     first = normalize_data_format(data_format) == "channels_first"
     choice(f"{what}: padding", padding, ("valid", "same"))
-    images = tensor(x)
+    images, weights = tensor(x), tensor(kernel)
+    space = next(int(letter) for letter in what if letter.isdigit())
     check_rank(what, images, space)
-    return (moveaxis(images, 1, -1) if first else images), first
+    _check_kernel(what, weights, space + 2)
+    return (moveaxis(images, 1, -1) if first else images), weights, first
+
+
+def _check_kernel(what: str, kernel: Tensor, rank: int) -> None:
+    if kernel.ndim != rank:
+        fix = "it has the sizes of a window, and channels in and out"
+        raise ShapeError(f"{what}: the kernel {kernel.describe()} has rank {kernel.ndim}, not {rank}", fix=fix)
 
 
 def _returned(y: Tensor, first: bool) -> Tensor:
@@ -45,17 +53,20 @@ def _returned(y: Tensor, first: bool) -> Tensor:
 
 
 def _convolved(
-    what: str, x: Any, kernel: Any, strides: Steps, padding: str, data_format: str | None, dilation: Steps,
-    depthwise: bool = False,
-) -> Tensor:  # fmt: skip
-    weights = tensor(kernel)
-    images, first = _arguments(what, x, weights.ndim - 2, padding, data_format)
+    what: str, x: Any, kernel: Any, strides: Steps, padding: str, data_format: str | None, dilation: Steps
+) -> Tensor:
+    images, weights, first = _arguments(what, x, kernel, padding, data_format)
     _check_steps(what, strides, dilation)
-    groups = 1
-    if depthwise:
-        *taps, groups, many = _known(what, weights)
-        weights = reshape(weights, (*taps, 1, groups * many))
-    return _returned(convolution.conv(images, weights, strides, padding, dilation, groups), first)
+    return _returned(convolution.conv(images, weights, strides, padding, dilation), first)
+
+
+def _each_channel(
+    what: str, x: Any, kernel: Any, strides: Steps, padding: str, data_format: str | None, dilation: Steps
+) -> Tensor:
+    images, weights, first = _arguments(what, x, kernel, padding, data_format)
+    _check_steps(what, strides, dilation)
+    *taps, c, many = _known(what, weights)
+    return _returned(convolution.conv(images, reshape(weights, (*taps, 1, c * many)), strides, padding, dilation, c), first)
 
 
 def _known(what: str, kernel: Tensor) -> tuple[int, ...]:
@@ -85,15 +96,14 @@ def conv1d(
     Raises ArgumentError for another padding or data format, for "causal" with channels first, and where both strides and
     dilation are above 1; ShapeError where ranks or channels do not fit, or the kernel is longer than the sequence.
     """
+    choice("conv1d: padding", padding, ("valid", "same", "causal"))
     if padding != "causal":
-        choice("conv1d: padding", padding, ("valid", "same", "causal"))
         return _convolved("conv1d", x, kernel, strides, padding, data_format, dilation_rate)
     if normalize_data_format(data_format) != "channels_last":
         raise ArgumentError('conv1d: padding="causal" with channels first', fix='data_format="channels_last"')
-    sequences, weights = tensor(x), tensor(kernel)
-    check_rank("conv1d", sequences, 1)
+    sequences, weights, _ = _arguments("conv1d", x, kernel, "valid", data_format)
     _check_steps("conv1d", strides, dilation_rate)
-    before = whole(items(dilation_rate)[0], "conv1d: dilation_rate", 1) * (_known("conv1d", weights)[0] - 1)
+    before = convolution.steps_of("conv1d: dilation_rate", dilation_rate, 1)[0] * (_known("conv1d", weights)[0] - 1)
     return convolution.conv(sequences, weights, strides, [(before, 0)], dilation_rate)
 
 
@@ -127,7 +137,7 @@ def depthwise_conv2d(
 
     The result has channels · multiplier channels, those of one channel beside each other. Raises as `conv2d` does.
     """
-    return _convolved("depthwise_conv2d", x, depthwise_kernel, strides, padding, data_format, dilation_rate, True)
+    return _each_channel("depthwise_conv2d", x, depthwise_kernel, strides, padding, data_format, dilation_rate)
 
 
 def separable_conv1d(
@@ -138,7 +148,7 @@ def separable_conv1d(
 
     Shapes: kernels (steps, channels, multiplier) and (1, channels · multiplier, channels out). Raises as `conv1d` does.
     """
-    alone = _convolved("separable_conv1d", x, depthwise_kernel, strides, padding, data_format, dilation_rate, True)
+    alone = _each_channel("separable_conv1d", x, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return _convolved("separable_conv1d", alone, pointwise_kernel, 1, "valid", data_format, 1)
 
 
@@ -151,7 +161,7 @@ def separable_conv2d(
     Shapes: kernels (height, width, channels, multiplier) and (1, 1, channels · multiplier, channels out). Raises as
     `conv2d` does.
     """
-    alone = _convolved("separable_conv2d", x, depthwise_kernel, strides, padding, data_format, dilation_rate, True)
+    alone = _each_channel("separable_conv2d", x, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return _convolved("separable_conv2d", alone, pointwise_kernel, 1, "valid", data_format, 1)
 
 
@@ -182,8 +192,7 @@ def conv3d_transpose(
 def _transposed(
     what: str, x: Any, kernel: Any, output_shape: Any, strides: Steps, padding: str, data_format: str | None, dilation: Steps
 ) -> Tensor:
-    weights = tensor(kernel)
-    images, first = _arguments(what, x, weights.ndim - 2, padding, data_format)
+    images, weights, first = _arguments(what, x, kernel, padding, data_format)
     _check_steps(what, strides, dilation)
     sizes = _sizes(what, output_shape, images.ndim)
     space = sizes[2:] if first else sizes[1:-1]
@@ -217,8 +226,9 @@ def local_conv1d(inputs: Any, kernel: Any, kernel_size: Any, strides: Any, data_
     normalize_data_format(data_format)
     sequences, weights = tensor(inputs), tensor(kernel)
     check_rank("local_conv1d", sequences, 1)
-    places, *_ = _known("local_conv1d", weights)
-    seen = _windows(sequences, 1, items(kernel_size)[0], items(strides)[0], places)
+    _check_kernel("local_conv1d", weights, 3)
+    (places, *_), (taps,) = _known("local_conv1d", weights), convolution.steps_of("local_conv1d: kernel_size", kernel_size, 1)
+    seen = _windows(sequences, 1, taps, convolution.steps_of("local_conv1d: strides", strides, 1)[0], places)
     return _by_place(moveaxis(seen, 1, 0), weights, (places,))
 
 
@@ -236,10 +246,14 @@ def local_conv2d(
     first = normalize_data_format(data_format) == "channels_first"
     images, weights = tensor(inputs), tensor(kernel)
     check_rank("local_conv2d", images, 2)
+    _check_kernel("local_conv2d", weights, 3)
+    _known("local_conv2d", weights)
+    named = {"kernel_size": kernel_size, "strides": strides, "output_shape": output_shape}
+    taps, steps, places = (convolution.steps_of(f"local_conv2d: {name}", given, 2) for name, given in named.items())
     axis = 2 if first else 1
     for k in range(2):  # places stand before what the window sees there
-        images = _windows(images, axis + 2 * k, kernel_size[k], strides[k], output_shape[k])
-    result = _by_place(moveaxis(images, (axis, axis + 2), (0, 1)), weights, tuple(output_shape))
+        images = _windows(images, axis + 2 * k, taps[k], steps[k], places[k])
+    result = _by_place(moveaxis(images, (axis, axis + 2), (0, 1)), weights, places)
     return moveaxis(result, -1, 1) if first else result
 
 
@@ -252,6 +266,7 @@ def _by_place(seen: Tensor, kernel: Tensor, places: tuple[int, ...]) -> Tensor:
     """(places…, samples, features…) by (places, features, channels out) → (samples, places…, channels out)."""
     count, features, channels = kernel.shape
     if count != prod(places):
-        raise ShapeError(f"the kernel {kernel.describe()} is for {count} places, not {prod(places)}")
+        fix = "give it (places, features of a window, channels out)"
+        raise ShapeError(f"the kernel {kernel.describe()} is for {count} places, not {prod(places)}", fix=fix)
     rows = reshape(seen, (count, -1, features))
     return reshape(transpose(matmul(rows, kernel), (1, 0, 2)), (-1, *places, channels))

@@ -12,39 +12,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograph.arguments import items, shown, whole
+from autograph.arguments import choice, items, shown, whole
 from autograph.arrays.windows import SAME, Window
 from autograph.errors import ArgumentError, ShapeError
 from autograph.graph.op import Kind, Op, register
 from autograph.graph.tensor import Tensor, apply, as_tensor
 from autograph.tensor_type import DType, Shape, Size, TensorType, float_dtype, shapes_agree, show_shape
 
-__all__ = ["conv", "conv_transpose", "counted", "window_of"]
+__all__ = ["conv", "conv_transpose", "counted", "steps_of", "window_of"]
 
 Steps = int | Sequence[int]
 Padding = str | Sequence[tuple[int, int]]
-_FIX = "pad the input, or take a smaller kernel"
+_FIX = "pad the input, or take a smaller window"
+_PART = "take a number of groups that divides both the channels in and those out"
 
 # windows -------------------------------------------------------------------------------------------------------------
 
 
+def steps_of(what: str, given: Any, rank: int) -> tuple[int, ...]:
+    """A number for each axis of space, of at least 1; one stands for all. Raises ArgumentError for anything else."""
+    some = items(given) * (rank if len(items(given)) == 1 else 1)
+    if len(some) != rank:
+        raise ArgumentError(f"{what} is {shown(given)}", fix=f"give one number, or {rank}: one for each axis of space")
+    return tuple([whole(n, what, 1) for n in some])
+
+
 def window_of(what: str, rank: int, strides: Any, padding: Any, dilation: Any) -> Window:
     """The arguments as a window along `rank` axes. Raises ArgumentError for what is none."""
-    steps = []
-    for name, given in (("strides", strides), ("dilation", dilation)):
-        some = items(given) * (rank if len(items(given)) == 1 else 1)
-        if len(some) != rank:
-            raise ArgumentError(f"{what}: {name}={shown(given)}", fix=f"one number, or {rank}: one for each axis of space")
-        steps.append(tuple([whole(n, f"{what}: one of {name}", 1) for n in some]))
+    steps, apart = steps_of(f"{what}: strides", strides, rank), steps_of(f"{what}: dilation", dilation, rank)
     if isinstance(padding, str):
-        if padding not in (SAME, "valid"):
-            raise ArgumentError(f"{what}: padding={shown(padding)} is unknown", fix='"same", "valid", or a pair for each axis')
-        return Window(steps[0], steps[1], SAME if padding == SAME else ((0, 0),) * rank)
+        choice(f"{what}: padding", padding, (SAME, "valid"))
+        return Window(steps, apart, SAME if padding == SAME else ((0, 0),) * rank)
     pairs = [items(pair) for pair in items(padding)]
     if len(pairs) != rank or any(len(pair) != 2 for pair in pairs):
-        raise ArgumentError(f"{what}: padding={shown(padding)}", fix="a pair (before, after) for each axis of space")
-    ends = tuple([(whole(a, f"{what}: padding", 0), whole(b, f"{what}: padding", 0)) for a, b in pairs])
-    return Window(steps[0], steps[1], ends)
+        raise ArgumentError(f"{what}: padding={shown(padding)}", fix='"same", "valid", or a pair (before, after) for each axis')
+    return Window(steps, apart, tuple([(whole(a, f"{what}: padding", 0), whole(b, f"{what}: padding", 0)) for a, b in pairs]))
 
 
 def counted(sizes: Shape, taps: Shape, window: Window) -> Shape:
@@ -83,10 +85,11 @@ def _checked(x: TensorType, kernel: TensorType, groups: int) -> Size:
         raise ShapeError(
             f"{x} and {kernel} have ranks {x.ndim} and {kernel.ndim}",
             why="the input has a batch, one to three axes of space, and channels; the kernel these axes, channels in and out",
+            fix="expand_dims, or reshape one of them",
         )
     c, m = kernel.shape[-2:]
     if m is not None and m % groups:
-        raise ShapeError(f"the kernel {kernel} has {m} channels out, which do not part into {groups} groups")
+        raise ShapeError(f"the kernel {kernel} has {m} channels out, which do not part into {groups} groups", fix=_PART)
     wanted = None if c is None else c * groups
     if not shapes_agree(x.shape[-1:], (wanted,)):
         raise ShapeError(
@@ -103,7 +106,8 @@ def _conv_type(x: TensorType, kernel: TensorType, window: Window, groups: int) -
 
 def _agreed(g: TensorType, wanted: Shape, what: str) -> None:
     if not shapes_agree(g.shape, wanted):
-        raise ShapeError(f"{what} gives {show_shape(wanted)}, not {show_shape(g.shape)}")
+        fix = "give the sizes from which the convolution makes this shape"
+        raise ShapeError(f"{what} gives {show_shape(wanted)}, not {show_shape(g.shape)}", fix=fix)
 
 
 def _input_type(
@@ -121,7 +125,7 @@ def _kernel_type(
 ) -> TensorType:
     c = x.shape[-1]
     if c is not None and c % groups:
-        raise ShapeError(f"the input {x} has {c} channels, which do not part into {groups} groups")
+        raise ShapeError(f"the input {x} has {c} channels, which do not part into {groups} groups", fix=_PART)
     taps = like[0].shape[:-2] if sizes is None else sizes
     kernel = TensorType(x.dtype, (*taps, None if c is None else c // groups, g.shape[-1]))
     _agreed(g, _conv_type(x, kernel, window, groups).shape, f"the convolution of {x} with {kernel}")

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from autograph.arguments import items, shown, whole
 from autograph.arrays.windows import Window
 from autograph.errors import ArgumentError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, floating, promoted, register
 from autograph.graph.tensor import Tensor, apply, as_tensor
-from autograph.ops.convolution import Padding, Steps, along, counted, window_of
+from autograph.ops.convolution import Padding, Steps, along, counted, steps_of, window_of
 from autograph.ops.elementwise import cast, divide
 from autograph.ops.filling import ones_like
 from autograph.tensor_type import DTYPES, TensorType, normalize_axes, show_shape
@@ -119,7 +118,8 @@ def _spread_type(g: TensorType, *like: TensorType, size: int | None, axis: int, 
     x = TensorType(g.dtype, (*g.shape[:axis], n, *g.shape[axis + 1 :]))
     count = _pooled(x, axis, taps, window).shape[axis]
     if None not in (count, g.shape[axis]) and count != g.shape[axis]:
-        raise ShapeError(f"{count} windows along axis {axis} of {show_shape(x.shape)}, not {g.shape[axis]}")
+        fix = "give the size from which so many windows come"
+        raise ShapeError(f"{count} windows along axis {axis} of {show_shape(x.shape)}, not {g.shape[axis]}", fix=fix)
     return x
 
 
@@ -152,18 +152,25 @@ def _spread(g: Tensor, x: Tensor, axis: int, taps: int, window: Window) -> Tenso
 
 def _pool(what: str, op: Op, x: Tensor, size: Any, axes: Any, strides: Any, padding: Any) -> Tensor:
     """The op along each axis, the last of them first."""
-    places = tuple(range(1, x.ndim - 1)) if axes is None else normalize_axes(axes, x)
-    taps = items(size) * (len(places) if len(items(size)) == 1 else 1)
-    if not places or len(taps) != len(places):
-        raise ArgumentError(
-            f"{what}: a window of {shown(size)} along axes {places} of {x.describe()}", fix="one size for each axis of space"
-        )
+    places = _places(x, axes)
+    if not places:
+        fix = "it takes (samples, space…, channels); or name the axes"
+        raise ArgumentError(f"{what}: {x.describe()} has no axes of space", fix=fix)
+    taps = steps_of(f"{what}: the size", size, len(places))
     window = window_of(what, len(places), taps if strides is None else strides, padding, 1)
     for k in reversed(range(len(places))):
-        one, many = along(window, k), whole(taps[k], f"{what}: a size", 1)
-        if many > 1 or one.strides != (1,) or one.padding not in ("same", ((0, 0),)):
-            x = apply(op, x, axis=places[k], taps=many, window=one)
+        one = along(window, k)
+        if not isinstance(one.padding, str) and max(one.padding[0]) >= taps[k]:
+            fix = "pad the input before"
+            raise ArgumentError(f"{what}: padding {one.padding[0]} is as wide as the window, {taps[k]}", fix=fix)
+        if taps[k] > 1 or one.strides != (1,):
+            x = apply(op, x, axis=places[k], taps=taps[k], window=one)
     return x
+
+
+def _places(x: Tensor, axes: Any) -> tuple[int, ...]:
+    """The axes, or those of space."""
+    return tuple(range(1, x.ndim - 1)) if axes is None else normalize_axes(axes, x)
 
 
 def max_pool(x: Any, size: Steps, strides: Steps | None = None, padding: Padding = "valid", axes: Any = None) -> Tensor:
@@ -175,9 +182,7 @@ def max_pool(x: Any, size: Steps, strides: Steps | None = None, padding: Padding
     Of equal maxima the first in C order gets the gradient. Raises ShapeError where no window fits, ArgumentError for sizes
     and steps below 1, and for pairs that are as wide as the window.
     """
-    tensor = as_tensor(x)
-    _check_ends(size, padding)
-    return _pool("max_pool", _WINDOW_MAX, tensor, size, axes, strides, padding)
+    return _pool("max_pool", _WINDOW_MAX, as_tensor(x), size, axes, strides, padding)
 
 
 def sum_pool(x: Any, size: Steps, strides: Steps | None = None, padding: Padding = "valid", axes: Any = None) -> Tensor:
@@ -191,21 +196,9 @@ def average_pool(x: Any, size: Steps, strides: Steps | None = None, padding: Pad
     float16 is added in float32; integers give floatx.
     """
     tensor = as_tensor(x)
-    _check_ends(size, padding)
-    places = tuple(range(1, tensor.ndim - 1)) if axes is None else normalize_axes(axes, tensor)
+    places = _places(tensor, axes)
     wide = cast(tensor, "float32") if tensor.dtype is DTYPES["float16"] else tensor
-    total = sum_pool(wide, size, strides, padding, places)
+    total = _pool("average_pool", _WINDOW_SUM, wide, size, places, strides, padding)
     corner = wide[tuple([slice(None) if a in places else slice(0, 1) for a in range(wide.ndim)])]
-    mean = divide(total, sum_pool(ones_like(corner), size, strides, padding, places))
+    mean = divide(total, _pool("average_pool", _WINDOW_SUM, ones_like(corner), size, places, strides, padding))
     return cast(mean, tensor.dtype) if tensor.dtype is DTYPES["float16"] else mean
-
-
-def _check_ends(size: Any, padding: Any) -> None:
-    """Raise ArgumentError where a window could lie in what is added at an end."""
-    if isinstance(padding, str):
-        return
-    pairs = [items(pair) for pair in items(padding)]
-    taps = items(size) * (len(pairs) if len(items(size)) == 1 else 1)
-    for k, pair in zip(taps, pairs, strict=False):
-        if max(pair) >= k:
-            raise ArgumentError(f"padding {shown(pair)} is as wide as the window, {k}", fix="pad the input before")

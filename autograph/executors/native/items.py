@@ -289,10 +289,10 @@ def _small_product(a: Located, b: Located, c: Located) -> Words | None:
     if steps is None or (b.layout.strides[-1] != b.layout.itemsize and b.layout.shape[-1] > 1):
         return None
     (m, k), n = a.layout.shape[-2:], c.layout.shape[-1]
-    words: Words = [m, n, k, steps[0]]
-    for place, step in zip((a, b, c), steps[1], strict=True):
-        words += [place.address, place.layout.strides[-2], step]
-    return [*words, a.layout.strides[-1]]
+    many, apart = steps
+    nest = products.Nest([(many, apart[0], apart[1], apart[2])], [(k, a.layout.strides[-1], b.layout.strides[-2])])
+    left, result = (a.address, a.layout.strides[-2]), (c.address, c.layout.strides[-2])
+    return products.words(m, n, nest, left, b.address, result)
 
 
 def _blas_product(a: Located, b: Located, c: Located) -> Words | None:

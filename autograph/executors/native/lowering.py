@@ -11,6 +11,7 @@ import numpy as np
 from autograph.arrays import indexing, numpy_namespace
 from autograph.arrays.rows import added_rows
 from autograph.executors.native.accumulators import ACCUMULATORS
+from autograph.executors.native.convolving import CONVOLVING
 from autograph.executors.native.division import DIVISION
 from autograph.executors.native.drawing import DRAWING
 from autograph.executors.native.emitter import Emitter, type_of
@@ -33,7 +34,7 @@ _ELEMENTARY = {
     "rint", "sign", "signbit", "sqrt", "square", "subtract", "trunc",
 }  # fmt: skip
 assert all(hasattr(Emitter, name) for name in _ELEMENTARY)
-WRITTEN = {**PLACING, **ORDERING, **MATRICES, **INTEGERS, **DRAWING}
+WRITTEN = {**PLACING, **ORDERING, **MATRICES, **INTEGERS, **DRAWING, **CONVOLVING}
 
 
 class Elementwise(NamedTuple):

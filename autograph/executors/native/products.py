@@ -8,7 +8,8 @@ whole number of blocks fills it; where a row is narrow, what is left of it goes 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from autograph.executors.native.code import At, Code, load, places, splat, store
 from autograph.executors.native.compiler import lanes
@@ -16,6 +17,7 @@ from autograph.executors.native.emitter import Emitter, Number, stored
 from autograph.executors.native.mathlib import fma
 
 ROWS = 4  # from so many rows on, ours are faster than BLAS also where matrices are larger
+Where = TypeVar("Where")
 SMALL = {"f4": 2**22, "f8": 2**19}  # multiplications, up to which these are faster than BLAS, as measured
 
 
@@ -40,24 +42,81 @@ def width(type: str) -> int:
     return lanes() * 4 // int(type[1])
 
 
-@functools.cache
-def text(type: str, block: Block) -> str:
-    """The kernel for floats of a type.
+def fitting(m: int, n: int, width: int, exact: bool) -> Block:
+    """The block for nests of m rows and n columns; with `exact`, one that tiles them without an overlap."""
+    vectors = 2 if n >= 2 * width and not (n % (2 * width) and (exact or n % width)) else 1
+    sizes = [rows for rows in (6, 5, 4, 3, 2, 1) if rows <= m and not (exact and m % rows)]
+    return Block(min(sizes[:3], key=lambda rows: -(-m // rows) * rows), vectors, vectors == 1 and n % width > 0)
 
-    Its words: m, n, k; how many products; for each of A, B and C its address, the distance of its rows, and that of the
-    matrices; at last the distance of the columns of A.
+
+class Nest(NamedTuple):
+    """Loops around and within products, outermost first.
+
+    around  for each loop, how many turns, and the bytes that A, B and C go on in each
+    terms   for each loop over terms, how many turns, and the bytes that A and B go on in each
+    """
+
+    around: Sequence[tuple[int, int, int, int]]
+    terms: Sequence[tuple[int, int, int]]
+
+    def plain(self) -> Nest:
+        """Without loops of one turn; a loop that another one goes on with is a part of it."""
+        return Nest(_merged(self.around), _merged(self.terms) or [(1, 0, 0)])
+
+
+def _merged(loops: Sequence[tuple[int, ...]]) -> list[Any]:
+    found: list[tuple[int, ...]] = []
+    for count, *steps in loops:
+        if count == 1:
+            continue
+        if found and all(far == count * near for far, near in zip(found[-1][1:], steps, strict=True)):
+            count *= found.pop()[0]
+        found.append((count, *steps))
+    return found
+
+
+@functools.cache
+def text(type: str, block: Block, around: int = 1, terms: int = 1, panels_first: bool = False, adds: bool = False) -> str:
+    """The kernel for floats of a type, with so many loops around products, and over their terms.
+
+    Its words: m, n; for each loop around how many turns, and the steps of A, B and C; for each over terms how many turns, and
+    the steps of A and B; the address of A and the distance of its rows; that of B; that of C and the distance of its rows.
+
+    panels_first  the columns of a block go through all loops before the next ones do, so that their part of B stays near
+    adds          products are added to C; then blocks must not overlap
     """
     code = Code()
-    m, n, k, many = (code.word() for _ in range(4))
-    matrices = [(code.word("ptr"), code.word(), code.word()) for _ in range(3)]
-    writer = _Writer(code, type, block, m, n, k, [rows for _, rows, _ in matrices], code.word())
+    m, n = code.word(), code.word()
+    loops = [[code.word() for _ in range(4)] for _ in range(around)]
+    sums = [[code.word() for _ in range(3)] for _ in range(terms)]
+    a, left, b, c, down = (code.word(kind) for kind in ("ptr", "i64", "ptr", "ptr", "i64"))
+    writer = _Writer(code, type, block, m, n, sums, (left, down), adds)
 
-    def turn(at: At, _: list[Number]) -> list[Number]:
-        writer.product(*at.pointers)
-        return []
+    def nested(level: int, a: str, b: str, c: str, inner: Callable[[str, str, str], None]) -> None:
+        if level == around:
+            inner(a, b, c)
+            return
+        stop, *steps = loops[level]
 
-    code.turns(many, ("1", 1), turn, [(start, step) for start, _, step in matrices])
+        def turn(at: At, _: list[Number]) -> list[Number]:
+            nested(level + 1, at.pointers[0], at.pointers[1], at.pointers[2], inner)
+            return []
+
+        code.turns(stop, ("1", 1), turn, list(zip((a, b, c), steps, strict=True)))
+
+    if panels_first:
+        writer.panels(b, c, lambda b, c, mask: nested(0, a, b, c, lambda a, b, c: writer.rows_of(a, b, c, mask)))
+    else:
+        nested(0, a, b, c, lambda a, b, c: writer.panels(b, c, lambda b, c, mask: writer.rows_of(a, b, c, mask)))
     return code.text()
+
+
+def words(
+    m: int, n: int, nest: Nest, a: tuple[Where, int], b: Where, c: tuple[Where, int]
+) -> list[int | Where]:
+    """The words of such a kernel: A and C with the distances of their rows in bytes."""
+    numbers = [number for loops in nest for loop in loops for number in loop]
+    return [m, n, *numbers, *a, b, *c]
 
 
 @functools.cache
@@ -106,34 +165,47 @@ def _dealt(code: Code, a: Number, b: Number, width: int) -> list[Number]:
 
 
 class _Writer:
-    def __init__(self, code: Code, type: str, block: Block, m: str, n: str, k: str, rows: list[str], column: str) -> None:
+    def __init__(
+        self, code: Code, type: str, block: Block, m: str, n: str, sums: Sequence[Sequence[str]], rows: tuple[str, str],
+        adds: bool,
+    ) -> None:  # fmt: skip
         self.code, self.type, self.block = code, type, block
-        self.m, self.n, self.k = m, n, k
-        self.rows, self.column = rows, column
+        self.m, self.n, self.adds = m, n, adds
+        self.sums, self.rows = sums, rows
         self.width = width(type)
         self.vector = Emitter(self.width, code.name).llvm_type(type)
         across = block.vectors * self.width
-        self.down = code.first(m, block.rows) if block.rows > 1 else "1", block.rows
+        self.down = self._first(m, block.rows), block.rows
         self.across = str(across) if block.masked else code.first(n, across), across
+
+    def _first(self, size: str, step: int) -> str:
+        """As `code.first`, for any number of rows."""
+        if step & (step - 1) == 0:
+            return self.code.first(size, step) if step > 1 else "1"
+        left = self.code.line(f"urem i64 {self.code.line(f'sub i64 {size}, 1')}, {step}")
+        return self.code.line(f"add i64 {left}, 1")
 
     def _right(self, start: str, j: str | int) -> str:
         return self.code.line(f"getelementptr {stored(self.type)}, ptr {start}, i64 {j}")
 
-    def product(self, a: str, b: str, c: str) -> None:
-        """One product, panel by panel of columns."""
+    def panels(self, b: str, c: str, inner: Callable[[str, str, str | None], None]) -> None:
+        """Columns of a block's width after each other."""
 
         def panel(at: At, _: list[Number]) -> list[Number]:
             mask = self._mask(at.i) if self.block.masked else None
-            right, result = self._right(b, at.i), self._right(c, at.i)
-
-            def rows(at: At, _: list[Number]) -> list[Number]:
-                self._rows(at.pointers[0], right, at.pointers[1], mask)
-                return []
-
-            self.code.turns(self.m, self.down, rows, [(a, self.rows[0]), (result, self.rows[2])])
+            inner(self._right(b, at.i), self._right(c, at.i), mask)
             return []
 
         self.code.turns(self.n, self.across, panel)
+
+    def rows_of(self, a: str, b: str, c: str, mask: str | None) -> None:
+        """The blocks of one panel."""
+
+        def rows(at: At, _: list[Number]) -> list[Number]:
+            self._rows(at.pointers[0], b, at.pointers[1], mask)
+            return []
+
+        self.code.turns(self.m, self.down, rows, [(a, self.rows[0]), (c, self.rows[1])])
 
     def _mask(self, j: str) -> str:
         """Which lanes are left of a row from column j on."""
@@ -146,25 +218,33 @@ class _Writer:
         """One block of C."""
         code, width, (rows, vectors, _) = self.code, self.width, self.block
         apart = [code.line(f"mul i64 {self.rows[0]}, {i}") for i in range(1, rows)]
+        targets = [self._right(line, v * width) for line in places(code, c, rows, self.rows[1]) for v in range(vectors)]
         zero = Emitter(width, code.name).constant(0, self.type)
+        start = [self._load(place, mask) if self.adds else zero for place in targets]
 
-        def term(at: At, sums: list[Number]) -> list[Number]:
-            line, first = at.pointers
+        def term(line: str, first: str, sums: list[Number]) -> list[Number]:
             right = [self._load(self._right(line, v * width), mask) for v in range(vectors)]
             added = []
-            places = [first, *(code.line(f"getelementptr i8, ptr {first}, i64 {far}") for far in apart)]
-            for i, place in enumerate(places):
+            lines = [first, *(code.line(f"getelementptr i8, ptr {first}, i64 {far}") for far in apart)]
+            for i, place in enumerate(lines):
                 left = splat(code, load(code, self.type, place, 1, None), width)
                 e = code.emitter(width)
                 added += [fma(e, left, right[v], sums[i * vectors + v]) for v in range(vectors)]
                 code.take(e)
             return added
 
-        count = rows * vectors
-        sums = code.turns(self.k, ("1", 1), term, [(b, self.rows[1]), (a, self.column)], [zero] * count, [width] * count)
-        for i, line in enumerate(places(code, c, rows, self.rows[2])):
-            for v in range(vectors):
-                self._store(sums[i * vectors + v], self._right(line, v * width), mask)
+        def summed(level: int, line: str, first: str, sums: list[Number]) -> list[Number]:
+            if level == len(self.sums):
+                return term(line, first, sums)
+            stop, left, right = self.sums[level]
+
+            def turn(at: At, held: list[Number]) -> list[Number]:
+                return summed(level + 1, at.pointers[0], at.pointers[1], held)
+
+            return code.turns(stop, ("1", 1), turn, [(line, right), (first, left)], sums, [width] * len(sums))
+
+        for x, place in zip(summed(0, b, a, start), targets, strict=True):
+            self._store(x, place, mask)
 
     def _load(self, place: str, mask: str | None) -> Number:
         if mask is None:

@@ -28,7 +28,8 @@ from autograph.tensor_type import DType
     "undiagonal", "roll", "shift", "gather", "scatter", "advanced_index", "advanced_scatter", "take_along_axis",
     "scatter_along_axis", "dynamic_index", "dynamic_unslice", "class_labels", "one_hot", "argmax", "argmin", "cumsum", "cumprod",
     "linear_scan", "searchsorted", "sort", "argsort", "top_k", "cholesky", "inv", "solve", "det", "orthonormal", "cofactor",
-    "cofactor_slope", "floor_divide", "remainder", "basis_like", "reshape_to", "broadcast_to_sizes", "touched_sums",
+    "cofactor_slope", "floor_divide", "remainder", "basis_like", "reshape_to", "broadcast_to_sizes", "touched_sums", "conv",
+    "conv_to_input", "conv_to_kernel", "overlap_add",
 )  # fmt: skip
 class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
     """The namespace handed to `eval` where steps become machine code.

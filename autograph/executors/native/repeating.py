@@ -15,9 +15,9 @@ import numpy as np
 
 from autograph.arrays import numpy_namespace
 from autograph.control import Body, changed
+from autograph.executors.native.convolving import ConvolvingRecorder
 from autograph.executors.native.instructions import copy
 from autograph.executors.native.language import Line, Word
-from autograph.executors.native.matrices import MatrixRecorder
 from autograph.executors.native.writing import Written, scratch, written
 from autograph.executors.numpy.plan import ALIGNMENT
 from autograph.executors.numpy.values import Place, Step, Value
@@ -103,7 +103,7 @@ class Repeated(Step):
         return [self.turn, self.going, *(w.root for w in words if isinstance(w, Value) and w.fixed)]
 
 
-class RepeatingRecorder(MatrixRecorder):
+class RepeatingRecorder(ConvolvingRecorder):
     """The part of the namespace that holds graphs."""
 
     def _whole(self, tensor: Tensor, inputs: list[Value]) -> Value:

@@ -59,6 +59,9 @@ def graph(x: Any, y: Any) -> list[Any]:
     lines = ag.cast(y * 1e6, "int32") % ag.cast(ag.shape(x)[1], "int32")
     taken = ag.gather(y, rows)
     row = ag.placeholder((None,), dtype=x.dtype)
+    kernel = ag.stack([ag.transpose(y)] * 3)
+    seen = ag.conv(x[None], kernel, padding="same")
+    fewer = ag.max_pool(ag.conv(x[None, :, :, None], kernel[:, None, :1, :5], 2, "same"), 2, padding="same")
     square = ag.matmul(ag.transpose(x), x) * 0.01 + ag.diag(x[0] * 0.0 + 1.0)
     return [
         ag.gather(z, rows), *ag.gradients(ag.reduce_sum(ag.square(taken)), [y]), ag.scatter_add(x, rows, z), put_rows(x, rows, z),
@@ -70,6 +73,7 @@ def graph(x: Any, y: Any) -> list[Any]:
         map_rows(ag.cumsum(row) + y[0], row, x), ag.iterate(lambda a: a * 2.0 + y, z, lambda a: a[0, 0] < 1.0, 3),
         z, ag.reduce_sum(z, 0), ag.reduce_sum(x, 1), ag.reduce_max(x + y), ag.where(x > y, x, z), ag.matmul(x, ag.transpose(y)),
         x[::-1, ::2] * 2.0, ag.cast(x, "int8"), ag.softmax(x), x > 0.0,
+        seen, fewer, *ag.gradients(ag.reduce_sum(ag.square(seen)), [x, y]), *ag.gradients(ag.reduce_sum(fewer), [x, y]),
     ]  # fmt: skip
 
 
