@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph import feeding, flat, inspection
+from autograph import feeding, flat, inspection, signature
 from autograph.arguments import as_name, choice, shown, whole
 from autograph.errors import (
     NOTHING_CHANGED,
@@ -18,7 +18,6 @@ from autograph.errors import (
     FeedError,
     LoopError,
     ReentrantCallError,
-    nearest,
 )
 from autograph.executors.executor import Executor, default_executor, executor_named
 from autograph.graph.graph import ancestors, substitute
@@ -32,7 +31,6 @@ from autograph.looping import Loop
 from autograph.passes.pipeline import FINISH, simplify
 from autograph.program.cache import Cache
 from autograph.program.lower import Tick, lower, split_guards
-from autograph.signature import check_givens, check_inputs, check_used, completed, matched, read_givens, read_swap, with_defaults
 from autograph.structure import flatten, is_nested
 from autograph.tensor_type import TensorType, as_static, show_shape
 
@@ -77,22 +75,22 @@ def function(
     choice("on_nonfinite", on_nonfinite, _ON_NONFINITE)
     choice("on_unused_input", on_unused_input, _ON_UNUSED)
     leaves, _ = flatten(inputs)
-    check_inputs(leaves)
+    signature.check_inputs(leaves)
     wanted, build_outputs = flatten(outputs) if outputs is not None else ([], None)
     results = [as_tensor(output) for output in wanted]
     pairs, plain = as_updates(updates)
-    replaced = read_givens(givens)
-    check_givens(replaced, leaves)
+    replaced = signature.read_givens(givens)
+    signature.check_givens(replaced, leaves)
     replaced.update({leaf: Placeholder(leaf.type, leaf.name) for leaf in leaves if not isinstance(leaf, Placeholder)})
     placeholders = [replaced.get(leaf, leaf) for leaf in leaves]
-    pairs, plain = completed(results, plain, pairs)
+    pairs, plain = signature.completed(results, plain, pairs)
     roots = [*results, *plain, *(u.value for u in pairs)]
     check_current([*roots, *placeholders])
     if replaced:
         roots = substitute(roots, replaced)
     read = ancestors(roots)
-    roots = with_defaults(roots, read, placeholders, len(results), pairs)
-    check_used(placeholders, read, on_unused_input)
+    roots = signature.with_defaults(roots, read, placeholders, len(results), pairs)
+    signature.check_used(placeholders, read, on_unused_input)
     registers = tuple(u.variable for u in pairs)
     if replaced:
         check_updates(map(Update, registers, roots[len(results) + len(plain) :]))
@@ -135,6 +133,7 @@ class Function:
         self._output_count = output_count
         self._build_outputs = build_outputs
         self._bare = bare
+        self._types = [np.ndarray] * len(tick.inputs)
         self._dtypes = [p.dtype for p in tick.inputs]
         self._domain = merge(v.register.domain for v in self.registers)
         self._cache: Cache = Cache(self.name, [p.name for p in tick.inputs])
@@ -146,12 +145,21 @@ class Function:
         self._enter = self._state.context.run
         self._key: Any = None
         self._program: Any = None
+        self._direct: Any = None  # a builtin that makes a call where nothing is unusual
 
     # calls ------------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        if named or len(args) != self._count or not self._flat:
-            args = self._arranged(args, named)
+        return self.called(args) if not named else self._packed(self._run(self._arranged(args, named)))
+
+    def called(self, args: Sequence[Any]) -> Any:
+        """A call with these arguments, one for each top-level input."""
+        if self._direct is not None:
+            found = self._direct(*args)
+            if found is not NotImplemented:
+                return found if self._listed else self._packed(found)
+        if len(args) != self._count or not self._flat:
+            args = self._arranged(args, {})
         return self._packed(self._run(args))
 
     def _packed(self, results: list[Any]) -> Any:
@@ -162,23 +170,9 @@ class Function:
             return results[0]
         return None if self._build_outputs is None else self._build_outputs(iter(results))
 
-    def _arranged(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    def _arranged(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Any, ...]:
         """Positional and named arguments as one value for each input, structures taken apart."""
-        given: list[Any] = list(args)
-        signature = ", ".join(f"{n or 'a structure'}" for n in self._names)
-        if named:
-            for name in named:
-                if name not in self._names:
-                    raise FeedError(f"{self.name!r} has no input {name!r}{nearest(name, filter(None, self._names))}",
-                                    why=f"its inputs are ({signature})", after=NOTHING_CHANGED)  # fmt: skip
-            for position, name in enumerate(self._names):
-                if name in named and self._names.count(name) > 1:
-                    what = f"{self.name!r} has several inputs {name!r}"
-                    raise FeedError(what, why="give them by position", after=NOTHING_CHANGED)
-                if position >= len(args) and name in named:
-                    given.append(named[name])
-                elif position < len(args) and name in named:
-                    raise FeedError(f"{self.name!r} got {name!r} twice", after=NOTHING_CHANGED)
+        given = signature.with_named(args, named, self._names, self.name) if named else args
         if len(given) != self._count:
             types = ", ".join(f"{p.name} {show_shape(p.shape)}" for p in self.tick.inputs)
             raise FeedError(
@@ -189,18 +183,15 @@ class Function:
             return tuple(given)
         feeds: list[Any] = []
         for entry, value in zip(self._entries, given, strict=True):
-            feeds += matched(entry, value, self.name)
+            feeds += signature.matched(entry, value, self.name)
         return tuple(feeds)
 
     def _run(self, feeds: Sequence[Any]) -> list[Any]:
         """One tick: check the feeds, take the lock, run."""
-        arrays: list[Any] = []
-        key: list[Any] = []
-        for value in feeds:
-            if value.__class__ is not np.ndarray or value.dtype is not self._dtypes[len(arrays)]:
-                value = feeding.coerce(self.tick.inputs[len(arrays)], value, len(arrays))
-            arrays.append(value)
-            key.append(value.shape)
+        arrays = feeds
+        if list(map(type, feeds)) != self._types or [value.dtype for value in feeds] != self._dtypes:
+            arrays = [feeding.coerce(p, value, i) for i, (p, value) in enumerate(zip(self.tick.inputs, feeds, strict=True))]
+        key = [value.shape for value in arrays]
         root = self._root
         lock = root.lock
         if lock._is_owned():  # type: ignore[attr-defined]
@@ -222,11 +213,13 @@ class Function:
                     raise refused from error
                 if self.on_nonfinite == "skip":
                     self._count_skips(program, arrays)
+                if self._flat and len(results) == self._output_count:
+                    self._direct = program.direct(root)
                 return results if len(results) == self._output_count else results[: self._output_count]
         self._root = root.root()  # its domain was merged into another meanwhile
         return self._run(arrays)
 
-    def _count_skips(self, program: Any, arrays: list[Any]) -> None:
+    def _count_skips(self, program: Any, arrays: Sequence[Any]) -> None:
         """`skipped` counts refused ticks in a row; after too many, training has stopped, and that is an error."""
         self.skipped = self.skipped + 1 if program.skipped else 0
         program.skipped = False
@@ -345,7 +338,7 @@ class Function:
 
     def copy(self, swap: Mapping[Variable, Variable] | None = None, name: str | None = None) -> Function:
         """The same function over other registers: each key of `swap` replaced by its value, as input and as target."""
-        swap = read_swap(swap, self.registers, self.name)
+        swap = signature.read_swap(swap, self.registers, self.name)
         registers, labels = self.tick.registers, self.updates.labels
         parts = [*self.tick.roots, *registers, *(u.value for u in self.updates), *labels]
         moved = iter(substitute(parts, swap))

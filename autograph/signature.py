@@ -12,6 +12,7 @@ from autograph.errors import (
     ArgumentTypeError,
     FeedError,
     MissingInputError,
+    nearest,
 )
 from autograph.graph.after import After
 from autograph.graph.graph import ancestors, path, substitute
@@ -136,6 +137,24 @@ def check_used(placeholders: Sequence[Tensor], read: Sequence[Tensor], what_to_d
                 warn_user(text)
             else:
                 raise ArgumentError(text, fix="remove it, or pass on_unused_input='ignore'", where=str(leaf.origin))
+
+
+def with_named(args: Sequence[Any], named: Mapping[str, Any], names: Sequence[Any], function: str) -> list[Any]:
+    """Positional arguments, and behind them those by name. Raises FeedError for a name that is none, or is given twice."""
+    given = list(args)
+    signature = ", ".join(f"{n or 'a structure'}" for n in names)
+    for name in named:
+        if name not in names:
+            raise FeedError(f"{function!r} has no input {name!r}{nearest(name, filter(None, names))}",
+                            why=f"its inputs are ({signature})", after=NOTHING_CHANGED)  # fmt: skip
+    for position, name in enumerate(names):
+        if name in named and names.count(name) > 1:
+            raise FeedError(f"{function!r} has several inputs {name!r}", why="give them by position", after=NOTHING_CHANGED)
+        if position >= len(args) and name in named:
+            given.append(named[name])
+        elif position < len(args) and name in named:
+            raise FeedError(f"{function!r} got {name!r} twice", after=NOTHING_CHANGED)
+    return given
 
 
 def matched(entry: Any, value: Any, name: str) -> list[Any]:

@@ -19,9 +19,8 @@ def flatten(structure: Any) -> tuple[list[Any], Build]:
 
 def _walk(structure: Any, leaves: list[Any]) -> Build:
     if isinstance(structure, dict):
-        keys = list(structure)
-        parts = [_walk(structure[key], leaves) for key in keys]
-        return lambda values: {key: part(values) for key, part in zip(keys, parts, strict=True)}
+        entries = [(key, _walk(value, leaves)) for key, value in structure.items()]
+        return lambda values: {key: part(values) for key, part in entries}
     if isinstance(structure, list | tuple):
         parts = [_walk(item, leaves) for item in structure]
         if isinstance(structure, list):

@@ -44,7 +44,7 @@ class Function:
         value that does not fit its input; then no variable has changed.
         """
         if inputs.__class__ is list or inputs.__class__ is tuple:
-            return self.compiled(*inputs)
+            return self.compiled.called(inputs)
         raise self._misused(inputs)
 
     def _misused(self, inputs: Any) -> FeedError:

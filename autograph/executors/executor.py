@@ -17,7 +17,8 @@ class Executor(Protocol):
     """A machine. `state` is what all programs of one function share; `prepare` makes a program of a lowered tick.
 
     A program has `run(*arrays)` → outputs, committing on the way; `stamp`, the sum of the store's and the arena's epoch
-    when `bind()` gave it its arrays; `many()`, which runs many ticks in one call, or is None; `tick`; `source`; `assembly`;
+    when `bind()` gave it its arrays; `many()`, which runs many ticks in one call, or is None; `direct(domain)`, a builtin that
+    makes a call and gives a list, or NotImplemented where anything is unusual, or None; `tick`; `source`; `assembly`;
     `explain()`; `nbytes`.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograph.executors.executor import Unavailable
-from autograph.executors.native import looping
+from autograph.executors.native import calling, looping
 from autograph.executors.native.cluster import joined
 from autograph.executors.native.commit import compilable, group_kernel, native_group
 from autograph.executors.native.compiler import assembly, compiled
@@ -19,13 +19,16 @@ from autograph.executors.native.language import readable
 from autograph.executors.native.record import NativeRecorder
 from autograph.executors.native.segments import Densely, Host, Segment, bound, segment
 from autograph.executors.native.singles import Item, OnHost
+from autograph.executors.native.whole import Part, Whole
 from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.bound import BoundGroup, Fed
 from autograph.executors.numpy.emit import Source
 from autograph.executors.numpy.executor import Program, State
+from autograph.executors.numpy.fetched import LONG
 from autograph.executors.numpy.record import Recorder, select
 from autograph.executors.numpy.selection import by_bits
-from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
+from autograph.executors.numpy.values import ALWAYS, Guard, Step, Value
+from autograph.graph.register import Domain
 from autograph.program.lower import Tick
 
 
@@ -42,10 +45,12 @@ class NativeProgram(Program):
     """A prepared tick whose steps are machine code wherever a kernel can run them.
 
     host  the steps that stay calls of NumPy, each with the reason
-    held  what builtins of the arrays bound last call when arrays do not fit
+    held  the segments of the arrays bound last: those of the steps, then those of the commit
     """
 
     held: list[Densely]
+    _asked: Any  # the domain and its lock that the builtin of a call is for
+    _call: Callable[..., Any] | None
 
     def _parts(
         self, steps: list[Step], kept: list[Value], writes: list[commit.Write], recorder: Recorder
@@ -100,9 +105,10 @@ class NativeProgram(Program):
     def _commit(self, plans: list[plan.GroupPlan], array: Callable[[Value], Any]) -> list[BoundGroup]:
         """Groups that are compiled one after the other are one call."""
         found: list[BoundGroup] = []
-        for compiled_, some in groupby(plans, self.groups.__contains__):
+        for compiled_, those in groupby(plans, self.groups.__contains__):
+            some = list(those)
             if not compiled_:
-                found += super()._commit(list(some), array)
+                found += super()._commit(some, array)
                 continue
             feeds: dict[Value, Value] = {}
             groups = [native_group(p, self.groups[p], array, feeds) for p in some]
@@ -112,25 +118,42 @@ class NativeProgram(Program):
             held = bound(list(feeds.values()), entries, work, self.kernels, array)
             groups[-1].calls.append((held.segment, *(Fed(feed, None) for feed in feeds)))
             self.held.append(held)
-            self._fed = list(feeds)
+            self._commits.append((list(feeds), some[0].group.guard))
             found += groups
         return found
 
     def many(self) -> looping.Bound | None:
         """The program for many ticks in one call, once it is bound; None where some of a tick is Python's."""
-        guarded = any(guard for guard, _ in self._segments()) or any(some.guard for some in self.segments)
+        whole = self._whole()
+        return None if whole is None or not all(o.flags.c_contiguous for o in whole.outputs) else looping.Bound(whole)
+
+    def direct(self, domain: Domain) -> Callable[..., Any] | None:
+        """The program as one builtin, once it is bound; None where some of a call is Python's, as with long outputs."""
+        if self._asked != (domain, domain.lock):
+            whole = self._whole()
+            self._asked, self._call = (domain, domain.lock), None
+            if whole is not None and all(o.nbytes < LONG for o in whole.outputs):
+                self._call = calling.call(whole, self._feeds, domain)
+        return self._call
+
+    def _whole(self) -> Whole | None:
+        """The tick, bound, if all of it is machine code."""
         native = len(self.segments) == len(self.text.steps) <= 1 and len(self.groups) == len(self.plans)
-        plain = all(v.fixed and v.place is not Place.SCALAR for v in self.outputs)
-        if guarded or not native or not plain or self.on_nonfinite != "apply":
+        if not native or not all(v.fixed for v in self.outputs) or self.on_nonfinite != "apply":
             return None
-        held = iter(self.held)
-        parts = (next(held) if self.segments else None), (next(held) if self.plans else None)
-        given = self.segments[0].arguments if self.segments else [], self._fed if self.plans else []
-        numbers = [looping.numbered(some, self._feeds) for some in given]
-        outputs = [self.run.__globals__[self.text.name(v)] for v in self.outputs]
-        if None in numbers or not all(o.flags.c_contiguous for o in outputs):
-            return None
-        return looping.Bound(parts, tuple(numbers), outputs)  # type: ignore[arg-type]  # two of them, none of which is None
+        steps = [(some.arguments, ALWAYS) for some in self.segments]
+        parts = []
+        for held, (given, guard) in zip(self.held, steps + self._commits, strict=True):
+            if not set(given) <= set(self._feeds) or not all(c.fixed for c in guard):
+                return None
+            numbers = [self._feeds.index(v) for v in given]
+            parts.append(Part(held, numbers, [self._known(c).ctypes.data for c in guard]))
+        outputs = [self._known(v) for v in self.outputs]
+        return Whole(parts[: len(steps)], parts[len(steps) :], outputs, len(self._feeds))
+
+    def _known(self, value: Value) -> Any:
+        """The array of a value that the text names."""
+        return self.run.__globals__[self.text.name(value)]
 
     def step_at(self, line: int) -> Step | None:
         step = super().step_at(line)
@@ -152,6 +175,8 @@ class NativeProgram(Program):
 
     def _bound(self, array: Callable[[Value], Any]) -> dict[str, Any]:
         self.held = []
+        self._commits: list[tuple[list[Value], Guard]] = []
+        self._asked = None
         self._hosts: dict[str, Host] = {}
         found: dict[str, Any] = {"held": self.held}
         for some in self.segments:

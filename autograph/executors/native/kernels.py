@@ -103,40 +103,25 @@ def walk(name: str, entries: str, before: str, stuck: str, done: str) -> str:
 """
 
 
-# A method of a row of words: where the givens are told, where the entries are, what to call if a given does not fit, how
-# many are given, whether other threads may run meanwhile, and which entry could not go on. A given is told by dtype, rank,
-# the place of its sizes, how many patches, and their place; a patch is the place of a word and what to add to the address for
-# it. An entry is a kernel and its words; a kernel of 0 ends them. A kernel returns how many entries to pass over, less than
-# -1 to go back; at -1 the other way in is called.
-SEGMENT = """
-define ptr {name}(ptr %self, ptr %args, i64 %n) {plainly}{{
-entry:
-  %data = getelementptr i8, ptr %self, i64 16
-  %row = load ptr, ptr %data
-  %given = load ptr, ptr %row
-  %r1 = getelementptr i64, ptr %row, i64 1
-  %entries = load ptr, ptr %r1
-  %r2 = getelementptr i64, ptr %row, i64 2
-  %other = load ptr, ptr %r2
-  %r3 = getelementptr i64, ptr %row, i64 3
-  %wanted = load i64, ptr %r3
-  %r4 = getelementptr i64, ptr %row, i64 4
-  %long = load i64, ptr %r4
-  %lets = icmp ne i64 %long, 0
-  %right = icmp eq i64 %n, %wanted
-  br i1 %right, label %givens, label %unfit
-givens:
-  %g = phi i64 [0, %entry], [%g2, %patched]
-  %told = phi ptr [%given, %entry], [%told2, %patched]
+def givens(before: str, fits: str, unfit: str, told: str = "%given") -> str:
+    """The blocks that check `%n` arrays at `%args` against what is told of them, and write their addresses where they belong,
+    from the block `givens` on, which follows that of `before`: to `fits`, or to `unfit` from one that does not.
+
+    A given is told by dtype, rank, the place of its sizes, how many patches, and their place; a patch is the place of a word
+    and what to add to the address for it.
+    """
+    return f"""givens:
+  %g = phi i64 [0, %{before}], [%g2, %patched]
+  %told = phi ptr [{told}, %{before}], [%told2, %patched]
   %left = icmp slt i64 %g, %n
-  br i1 %left, label %check, label %open
+  br i1 %left, label %check, label %{fits}
 check:
   %place = getelementptr ptr, ptr %args, i64 %g
   %array = load ptr, ptr %place
   %typed = getelementptr i8, ptr %array, i64 8
   %type = load ptr, ptr %typed
-  %t0 = icmp eq ptr %type, inttoptr (i64 {array_type} to ptr)
-  br i1 %t0, label %fields, label %unfit
+  %t0 = icmp eq ptr %type, {thing(np.ndarray)}
+  br i1 %t0, label %fields, label %{unfit}
 fields:
   %address_place = getelementptr i8, ptr %array, i64 16
   %address = load ptr, ptr %address_place
@@ -160,7 +145,7 @@ fields:
   %t123 = and i1 %t12, %t3
   %gs = getelementptr i64, ptr %told, i64 2
   %sizes_told = load ptr, ptr %gs
-  br i1 %t123, label %shape, label %unfit
+  br i1 %t123, label %shape, label %{unfit}
 shape:
   %k = phi i64 [0, %fields], [%k2, %same]
   %axes = icmp slt i64 %k, %rank
@@ -171,7 +156,7 @@ size:
   %there_place = getelementptr i64, ptr %sizes_told, i64 %k
   %there = load i64, ptr %there_place
   %t4 = icmp eq i64 %here, %there
-  br i1 %t4, label %same, label %unfit
+  br i1 %t4, label %same, label %{unfit}
 same:
   %k2 = add i64 %k, 1
   br label %shape
@@ -199,10 +184,34 @@ patched:
   %g2 = add i64 %g, 1
   %told2 = getelementptr i64, ptr %told, i64 5
   br label %givens
-open:
+"""
+
+
+# A method of a row of words: where the givens are told, where the entries are, what to call if a given does not fit, how
+# many are given, whether other threads may run meanwhile, and which entry could not go on. An entry is a kernel and its words;
+# a kernel of 0 ends them. A kernel returns how many entries to pass over, less than -1 to go back; at -1 the other way in is
+# called.
+SEGMENT = """
+define ptr {name}(ptr %self, ptr %args, i64 %n) {plainly}{{
+entry:
+  %data = getelementptr i8, ptr %self, i64 16
+  %row = load ptr, ptr %data
+  %given = load ptr, ptr %row
+  %r1 = getelementptr i64, ptr %row, i64 1
+  %entries = load ptr, ptr %r1
+  %r2 = getelementptr i64, ptr %row, i64 2
+  %other = load ptr, ptr %r2
+  %r3 = getelementptr i64, ptr %row, i64 3
+  %wanted = load i64, ptr %r3
+  %r4 = getelementptr i64, ptr %row, i64 4
+  %long = load i64, ptr %r4
+  %lets = icmp ne i64 %long, 0
+  %right = icmp eq i64 %n, %wanted
+  br i1 %right, label %givens, label %unfit
+{givens}open:
   br i1 %lets, label %leave, label %start
 leave:
-  %thread = call ptr inttoptr (i64 {leave} to ptr)()
+  %thread = call ptr {leave}()
   br label %start
 start:
   %left_thread = phi ptr [null, %open], [%thread, %leave]
@@ -210,20 +219,20 @@ start:
 {walk}close:
   br i1 %lets, label %return, label %end
 return:
-  call void inttoptr (i64 {enter} to ptr)(ptr %left_thread)
+  call void {enter}(ptr %left_thread)
   br label %end
 end:
-  call void inttoptr (i64 {hold} to ptr)(ptr inttoptr (i64 {nothing} to ptr))
-  ret ptr inttoptr (i64 {nothing} to ptr)
+  call void {hold}(ptr {nothing})
+  ret ptr {nothing}
 fault:
   %fault_place = getelementptr i64, ptr %row, i64 5
   store ptr %run_entry, ptr %fault_place
   br i1 %lets, label %back, label %unfit
 back:
-  call void inttoptr (i64 {enter} to ptr)(ptr %left_thread)
+  call void {enter}(ptr %left_thread)
   br label %unfit
 unfit:
-  %answer = call ptr inttoptr (i64 {call} to ptr)(ptr %other, ptr %args, i64 %n, ptr null)
+  %answer = call ptr {call}(ptr %other, ptr %args, i64 %n, ptr null)
   ret ptr %answer
 }}
 """
@@ -242,21 +251,33 @@ def kernel(text: str) -> Kernel:
     return compiled([text])[text]
 
 
+def python(name: str) -> str:
+    """A function of Python's own, as a pointer in a text."""
+    return f"inttoptr (i64 {ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value} to ptr)"
+
+
+def thing(x: object) -> str:
+    """An object that stays, as a pointer in a text."""
+    return f"inttoptr (i64 {id(x)} to ptr)"
+
+
+Method = tuple[_Method, Kernel]
+
+
 @functools.cache
-def _method() -> tuple[_Method, Kernel]:
-    """What all segments are made of: the builtin's definition, and the code that it points to."""
-    python = ctypes.pythonapi
-    addresses = {
-        "hold": ctypes.cast(python.Py_IncRef, ctypes.c_void_p).value,
-        "call": ctypes.cast(python.PyObject_Vectorcall, ctypes.c_void_p).value,
-        "leave": ctypes.cast(python.PyEval_SaveThread, ctypes.c_void_p).value,
-        "enter": ctypes.cast(python.PyEval_RestoreThread, ctypes.c_void_p).value,
-        "nothing": id(None),
-        "array_type": id(np.ndarray),
-    }
-    entries = walk("run", "%entries", "start", "fault", "close")
-    code = kernel(SEGMENT.format(name=NAME, plainly=PLAINLY, walk=entries, **addresses))
-    return _Method(b"segment", code.address, _FASTCALL, b"Machine code of a tick."), code
+def _method() -> Method:
+    """What all segments are made of."""
+    return method(SEGMENT.format(
+        name=NAME, plainly=PLAINLY, givens=givens("entry", "open", "unfit"),
+        walk=walk("run", "%entries", "start", "fault", "close"), nothing=thing(None), hold=python("Py_IncRef"),
+        call=python("PyObject_Vectorcall"), leave=python("PyEval_SaveThread"), enter=python("PyEval_RestoreThread"),
+    ), b"segment", b"Machine code of a tick.")  # fmt: skip
+
+
+def method(text: str, name: bytes, doc: bytes) -> Method:
+    """What builtins are made of that take a row of words as their own: the definition, and the code that it points to."""
+    code = kernel(text)
+    return _Method(name, code.address, _FASTCALL, doc), code
 
 
 def check() -> None:
@@ -285,9 +306,9 @@ _capsule_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c
 )
 
 
-def builtin(row: np.ndarray[Any, Any]) -> Any:
-    """A builtin function that runs the segment that a row of words tells of. It keeps the row alive."""
-    return _make(ctypes.addressof(_method()[0]), row, None)
+def builtin(row: np.ndarray[Any, Any], made: Method | None = None) -> Any:
+    """A builtin that runs the segment, or what else the method is for, that a row of words tells of. It keeps the row alive."""
+    return _make(ctypes.addressof((made or _method())[0]), row, None)
 
 
 @functools.cache
@@ -303,5 +324,9 @@ def lapack(name: str) -> int:
 
 
 def _address(module: Any, name: str) -> int:
-    capsule = module.__pyx_capi__[name]
+    return pointed(module.__pyx_capi__[name])
+
+
+def pointed(capsule: Any) -> int:
+    """The address that a capsule holds."""
     return int(_capsule_pointer(capsule, _capsule_name(capsule)))

@@ -10,8 +10,7 @@ import numpy as np
 
 from autograph.executors.native.compiler import NAME, PLAINLY
 from autograph.executors.native.kernels import kernel, walk
-from autograph.executors.native.segments import Densely
-from autograph.executors.numpy.values import Value
+from autograph.executors.native.whole import Whole
 
 # Words: how many ticks; the entries of the steps and of the commit, or 0; how many outputs there are, and where they are told;
 # how many words are moved on after a tick, and where that is told. An output is told by its address, where its copy goes,
@@ -95,16 +94,9 @@ _PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)  # a call of such
 
 
 class Bound(NamedTuple):
-    """A program for many ticks.
+    """A program for many ticks."""
 
-    parts    the segment of the steps and that of the commit, where there are such
-    feeds    of each part, the numbers of the feeds that it is given
-    outputs  the arrays where outputs are
-    """
-
-    parts: tuple[Densely | None, Densely | None]
-    feeds: tuple[list[int], list[int]]
-    outputs: list[Any]
+    whole: Whole
 
     def run(self, feeds: Sequence[Any], stacked: Sequence[bool], results: Sequence[Any], start: int, count: int) -> int:
         """So many ticks from the one that is number `start`; how many there were.
@@ -113,25 +105,16 @@ class Bound(NamedTuple):
         results  for each output an array of one entry, or of one for each tick
         """
         moves: list[tuple[int, int]] = []
-        for part, numbers in zip(self.parts, self.feeds, strict=True):
-            for words, number in zip(part.patches, numbers, strict=True) if part else ():
-                assert part is not None
-                array, many = feeds[number], stacked[number]
-                first = array.ctypes.data + (start * array.strides[0] if many else 0)
-                for at, offset in words:
-                    part.row[at] = first + offset
-                    if many:
-                        moves.append((part.row.ctypes.data + 8 * at, array.strides[0]))
+        for array, many, patches in zip(feeds, stacked, self.whole.patches, strict=True):
+            first = array.ctypes.data + (start * array.strides[0] if many else 0)
+            for place, offset in patches:
+                ctypes.c_int64.from_address(place).value = first + offset
+                if many:
+                    moves.append((place, array.strides[0]))
         told = []
-        for source, target in zip(self.outputs, results, strict=False):  # those behind are of plain tensors among updates
+        for source, target in zip(self.whole.outputs, results, strict=False):  # those behind are of plain tensors among updates
             apart = source.nbytes if len(target) > 1 else 0
             told.append((source.ctypes.data, target.ctypes.data + start * apart, source.nbytes, apart))
         outputs, moved = np.array(told, np.int64), np.array(moves, np.int64)
-        entries = [part.entries if part else 0 for part in self.parts]
-        row = np.array([count, *entries, len(told), outputs.ctypes.data, len(moves), moved.ctypes.data], np.int64)
+        row = np.array([count, *self.whole.entries, len(told), outputs.ctypes.data, len(moves), moved.ctypes.data], np.int64)
         return int(_PROTOTYPE(kernel(_TICKS).address)(row.ctypes.data))
-
-
-def numbered(given: Sequence[Value], feeds: Sequence[Value]) -> list[int] | None:
-    """The numbers of the feeds that are given; None where something else is."""
-    return [feeds.index(v) for v in given] if set(given) <= set(feeds) else None

@@ -18,6 +18,7 @@ from autograph.executors.native.kernels import GUARD, builtin
 from autograph.executors.native.singles import Native, told
 from autograph.executors.numpy.values import Guard, Place, Step, Value
 from autograph.graph.tensor import Tensor
+from autograph.tensor_type import DType
 
 _HEADER, _TOLD, _PATCH, _ENTRY = 6, 5, 2, 2  # words of each kind of record
 _START, _FAULT = 1, 5  # words of the header
@@ -74,16 +75,32 @@ def _extend(opened: list[Words]) -> None:
         words[1] += 1  # type: ignore[operator]  # the second word of a guard is a count
 
 
+Patches = list[tuple[int, int]]  # places of words, and what to add to an array's address for each
+
+
+def told_of(given: Sequence[tuple[DType, tuple[int, ...], Patches]], base: int) -> list[int]:
+    """What is told of arrays that a call brings, as words that lie from `base` on."""
+    shape = base + 8 * _TOLD * len(given)
+    patch = shape + 8 * sum(len(sizes) for _, sizes, _ in given)
+    words: list[int] = []
+    behind: tuple[list[int], list[int]] = [], []
+    for dtype, sizes, patches in given:
+        words += id(dtype), len(sizes), shape, len(patches), patch
+        behind[0].extend(sizes)
+        behind[1].extend(word for pair in patches for word in pair)
+        shape, patch = shape + 8 * len(sizes), patch + 8 * _PATCH * len(patches)
+    return [*words, *behind[0], *behind[1]]
+
+
 def bound(
     given: Sequence[Value], entries: Sequence[Entry], work: int, kernels: dict[str, Kernel], array: Callable[[Value], Any],
     host: Host | None = None,
 ) -> Densely:
     """A segment for the arrays that its values stand for now; what comes back has to live as long as its builtin."""
     words = [(kernels[text].address, words) for text, words in entries]
-    sizes = {v: len(v.shape) for v in given}
-    patches: dict[Value, list[tuple[int, int]]] = {v: [] for v in given}
-    first = _HEADER + _TOLD * len(given) + sum(sizes.values())
-    entry = first + _PATCH * sum(isinstance(w, Address) and not w.root.fixed for _, some in words for w in some)
+    patches: dict[Value, Patches] = {v: [] for v in given}
+    count = sum(isinstance(w, Address) and not w.root.fixed for _, some in words for w in some)
+    entry = _HEADER + sum(_TOLD + len(v.shape) for v in given) + _PATCH * count
     at = entry + _ENTRY * (len(words) + 1)
     row = np.zeros(at + sum(len(some) for _, some in words), np.int64)
     base = row.ctypes.data
@@ -100,18 +117,10 @@ def bound(
             at += 1
     dense = Densely(given, host)
     row[:_HEADER] = base + 8 * _HEADER, base + 8 * entry, id(dense), len(given), work >= _LONG, 0
-    shape, patch = _HEADER + _TOLD * len(given), first
-    for k, value in enumerate(given):
-        start = _HEADER + _TOLD * k
-        row[start : start + _TOLD] = id(value.dtype), sizes[value], base + 8 * shape, len(patches[value]), base + 8 * patch
-        row[shape : shape + sizes[value]] = value.shape
-        shape += sizes[value]
-        for word, offset in patches[value]:
-            row[patch : patch + _PATCH] = word, offset
-            patch += _PATCH
+    row[_HEADER:entry] = told_of([(v.dtype, v.shape, patches[v]) for v in given], base + 8 * _HEADER)
     dense.segment = builtin(row)
-    dense.row, dense.entries = row, base + 8 * entry
-    dense.patches = [[((word - base) // 8, offset) for word, offset in patches[value]] for value in given]
+    dense.row, dense.entries, dense.long = row, base + 8 * entry, work >= _LONG
+    dense.patches = [patches[value] for value in given]
     return dense
 
 
@@ -155,7 +164,8 @@ class Densely:
     segment: Callable[..., None]
     row: np.ndarray[Any, Any]
     entries: int  # where they begin
-    patches: list[list[tuple[int, int]]]  # for each array that is given, the words its address goes to, and what is added
+    long: bool  # whether other threads may run meanwhile
+    patches: list[Patches]  # for each array that is given
 
     def __init__(self, given: Sequence[Value], host: Host | None) -> None:
         self.given = [(v.dtype, v.shape) for v in given]

@@ -29,7 +29,7 @@ from autograph.executors.numpy.rows import write_by_rows
 from autograph.executors.numpy.selection import by_bits
 from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.graph.graph import ancestors
-from autograph.graph.register import copying, epoch
+from autograph.graph.register import Domain, copying, epoch
 from autograph.graph.tensor import Tensor
 from autograph.ops.effects import effects_in_order
 from autograph.program.lower import Tick
@@ -237,6 +237,10 @@ class Program:
 
     def many(self) -> Any:
         """The program for many ticks in one call; None, for Python is between any two."""
+        return None
+
+    def direct(self, domain: Domain) -> Callable[..., Any] | None:
+        """The program as one builtin that checks the feeds and takes the lock; None, for the steps are Python's."""
         return None
 
     @property
