@@ -16,6 +16,8 @@ from autograph.config import (
     set_epsilon,
     set_floatx,
     set_image_data_format,
+    set_threads,
+    threads,
 )
 from autograph.control import iterate
 from autograph.derivatives import hessian, hessian_vector_product, jacobian, jacobian_vector_product
@@ -226,9 +228,9 @@ __all__ = [
     "random_uniform", "rank", "ravel", "reciprocal", "reduce_all", "reduce_any", "reduce_max", "reduce_mean", "reduce_min",
     "reduce_prod", "reduce_std", "reduce_sum", "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll",
     "round", "row_sparse", "rsqrt", "scan", "scatter_add", "searchsorted", "seed_state", "selu", "set_default_executor",
-    "set_epsilon", "set_floatx", "set_image_data_format", "set_session", "set_values", "shape", "sigmoid", "sign", "silu",
-    "sin", "sinc", "sinh", "size_of", "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt", "square", "squeeze",
-    "stack", "stop_gradient", "subtract", "sum_pool", "swapaxes", "swish", "take_along_axis", "tan", "tanh", "tensordot",
-    "tile", "top_k", "trace", "transpose", "tri", "tril", "triu", "trunc", "truncated_normal", "unique", "unstack", "variable",
-    "vecdot", "where", "while_loop", "xlog1py", "xlogy", "zeros_like",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_session", "set_threads", "set_values", "shape", "sigmoid",
+    "sign", "silu", "sin", "sinc", "sinh", "size_of", "softmax", "softplus", "softsign", "solve", "sort", "split", "sqrt",
+    "square", "squeeze", "stack", "stop_gradient", "subtract", "sum_pool", "swapaxes", "swish", "take_along_axis", "tan",
+    "tanh", "tensordot", "threads", "tile", "top_k", "trace", "transpose", "tri", "tril", "triu", "trunc", "truncated_normal",
+    "unique", "unstack", "variable", "vecdot", "where", "while_loop", "xlog1py", "xlogy", "zeros_like",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-from autograph.arguments import choice, number, shown
+from autograph.arguments import choice, number, shown, whole
 from autograph.errors import ArgumentError
 
 _FLOATS = ("float16", "float32", "float64")
@@ -18,6 +18,7 @@ _settings: dict[str, str | float] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "executor": os.environ.get("AUTOGRAPH_EXECUTOR", ""),
+    "threads": os.environ.get("AUTOGRAPH_THREADS", ""),
     "kernel_store": os.environ.get("AUTOGRAPH_KERNEL_STORE", ""),
 }
 
@@ -96,3 +97,25 @@ def kernel_store() -> str:
     "" where none is named: then nothing is kept.
     """
     return str(_settings["kernel_store"])
+
+
+def threads() -> int:
+    """On how many threads the native executor runs long loops: the environment's AUTOGRAPH_THREADS, or as many as there are
+    processors that this process may use. Raises ArgumentError where the environment says no whole number from 1 on.
+    """
+    said = str(_settings["threads"])
+    if not said:
+        return processors()
+    if not said.isdecimal() or int(said) < 1:
+        raise ArgumentError(f"AUTOGRAPH_THREADS={said!r} is no number of threads", fix="a whole number from 1 on")
+    return int(said)
+
+
+def set_threads(count: int) -> None:
+    """Set what `threads()` returns, for what is prepared from now on. Raises ArgumentError unless the count is at least 1."""
+    _settings["threads"] = str(whole(count, "threads", 1))
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

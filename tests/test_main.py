@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import errors
+import autograph as ag
+from autograph import config, errors
 from autograph.__main__ import main
 from autograph.errors import AutographError
 from autograph.tools import bench, doctor
@@ -75,6 +76,14 @@ def test_doctor_reports_what_is_missing_or_wrong() -> None:
     assert "none of the optional ones" in page and "tqdm: progress bars" in page
     assert "abacus, which is unknown" in page and "OMP_NUM_THREADS=1" in page
     assert "native does not run here: No module named 'llvmlite'" in page
+
+
+def test_doctor_says_on_how_many_threads_loops_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, told in (("3", ": 3"), ("", f": {config.processors()}"), ("many", ": AUTOGRAPH_THREADS='many' is no number")):
+        monkeypatch.setitem(config._settings, "threads", said)
+        assert f"long loops of the native executor{told}" in doctor.report(doctor.examine())
+    with pytest.raises(ag.ArgumentError, match="AUTOGRAPH_THREADS='many'"):
+        ag.threads()
 
 
 def test_bench_gets_its_own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from autograph.testing import check_gradients
 TRIALS = 200 if os.environ.get("AUTOGRAPH_CAMPAIGN") else 12
 OURS = (os.path.dirname(ag.__file__) + os.sep, os.path.dirname(optimizers.__file__) + os.sep)
 SETTINGS = {"set_floatx", "set_epsilon", "set_image_data_format", "set_default_executor", "set_session", "clear_session",
-            "set_learning_phase"}  # fmt: skip
+            "set_learning_phase", "set_threads"}  # fmt: skip
 APART = {"Function", "Session", "Slots", "Averages", "Plateau", "nearest", "swapped"}  # made by functions; helpers
 DOCUMENTED = (np.linalg.LinAlgError, OSError)  # of a matrix that has no answer, and of a file that is not there
 
@@ -180,17 +180,18 @@ def methods() -> dict[str, Callable[..., Any]]:
         "set_floatx": lambda a, b: ag.set_floatx(a), "set_epsilon": lambda a, b: ag.set_epsilon(a),
         "set_default_executor": lambda a, b: ag.set_default_executor(a), "set_session": lambda a, b: ag.set_session(a),
         "set_image_data_format": lambda a, b: ag.set_image_data_format(a),
-        "set_learning_phase": lambda a, b: K.set_learning_phase(a),
+        "set_learning_phase": lambda a, b: K.set_learning_phase(a), "set_threads": lambda a, b: ag.set_threads(a),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", methods())
 def test_nonsense_is_refused_where_it_is_handed_to_objects(name: str) -> None:
     rng = random.Random(zlib.crc32(name.encode()))
-    before = (ag.floatx(), ag.epsilon(), ag.image_data_format(), ag.default_executor(), ag.get_session())
+    before = (ag.floatx(), ag.epsilon(), ag.image_data_format(), ag.default_executor(), ag.get_session(), ag.threads())
     for _ in range(TRIALS):
         call = methods()[name]
         a, b = [rng.choice(rng.choice(pool())) for _ in range(2)]
         judged(lambda: call(a, b), f"{name}({named([a, b])})")  # noqa: B023  # it is called at once
         ag.set_floatx(before[0]), ag.set_epsilon(before[1]), ag.set_image_data_format(before[2])
-        ag.set_default_executor(before[3]), ag.set_session(before[4]), reset_learning_phase()
+        ag.set_default_executor(before[3]), ag.set_session(before[4]), ag.set_threads(before[5])
+        reset_learning_phase()

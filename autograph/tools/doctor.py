@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograph import config
+from autograph.errors import ArgumentError
 from autograph.executors.executor import EXECUTORS, lack_of
 
 __all__ = ["examine", "report"]
@@ -30,7 +31,7 @@ _OPTIONAL = {
     "torch": "an oracle of the tests, a peer of the benchmarks",
     "tqdm": "progress bars of the tutorials",
 }
-_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "AUTOGRAPH_THREADS")
 
 
 def examine() -> dict[str, Any]:
@@ -70,6 +71,7 @@ def report(found: Mapping[str, Any]) -> str:
         ("NumPy", f"{numpy['version']}, BLAS {numpy['blas']} {numpy['blas_version']}".rstrip()),
         ("processor", f"{found['processor']['machine']}: {' '.join(found['processor']['features']) or 'no features named'}"),
         ("threads", f"{threads['usable']} of {threads['processors']} processors may be used"),
+        ("", f"long loops of the native executor: {threads['loops']}"),
         *[("", f"{name}={value}") for name, value in threads["environment"].items()],
         *[("", f"{pool} threads") for pool in pools],
         ("settings", ", ".join(f"{name} {value}" for name, value in found["settings"].items())),
@@ -98,13 +100,21 @@ def _features(built: Mapping[str, Any]) -> list[str]:
 
 
 def _threads() -> dict[str, Any]:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processors": os.cpu_count(),
-        "usable": usable,
+        "usable": config.processors(),
+        "loops": _loops(),
         "environment": {name: os.environ[name] for name in _THREAD_SETTINGS if name in os.environ},
         "pools": _pools(),
     }
+
+
+def _loops() -> int | str:
+    """On how many threads the native executor runs long loops, or what is wrong with the setting."""
+    try:
+        return config.threads()
+    except ArgumentError as error:
+        return error.what
 
 
 def _pools() -> list[dict[str, Any]] | None:

@@ -62,7 +62,7 @@ def _sum_finish(e: Emitter, carried: list[Number], type: str) -> Number:
     if len(carried) == 1:
         return e.cast(carried[0], type)
     total, lost = carried
-    return e.select(e.isfinite(total), e.add(total, lost), total)
+    return e.cast(e.select(e.isfinite(total), e.add(total, lost), total), type)
 
 
 def _by(name: str, start: Callable[[str], float], over: str = "") -> Accumulator:

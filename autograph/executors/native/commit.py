@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph.executors.native import language, loops
+from autograph.executors.native import language, loops, parallel
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import type_of
 from autograph.executors.native.items import Address, Entry, Words
@@ -141,10 +141,11 @@ class NativeGroup(BoundGroup):
                     x = waiting[a] if a in waiting and k >= kernel.loads else arrays[a]
                     places.append((x.ctypes.data, x.itemsize))
             whole = size - size % lanes()  # vectors that overlap would read what they have written
-            for start, stop in ((0, whole), (whole, size)):
-                if start < stop:
-                    words: Words = [stop - start, *(_behind(place, start * step) for place, step in places)]
-                    self.entries.append((kernel.text(stop - start), words))
+            shared = parallel.cut(whole, lanes(), whole * len(g.calls)) if parallel.has_threads() else [(0, whole)]
+            for parts in (shared, [(whole, size)]):
+                rows: list[Words] = [[stop - start, *(_behind(at, start * n) for at, n in places)] for start, stop in parts]
+                if parts[0][0] < parts[0][1]:
+                    self.entries += parallel.side_by_side(kernel.text(parts[-1][1] - parts[0][0]), rows)
             self._check(p, arrays, waiting)
         self.work = ends[-1] * len(g.calls)
 

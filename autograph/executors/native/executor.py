@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograph.executors.executor import Unavailable
-from autograph.executors.native import calling, looping
+from autograph.executors.native import calling, looping, parallel
 from autograph.executors.native.cluster import joined
 from autograph.executors.native.commit import compilable, group_kernel, native_group
 from autograph.executors.native.compiler import assembly, compiled
@@ -99,7 +99,7 @@ class NativeProgram(Program):
                 steps.append(self.segments[-1])
         self.text = NativeSource(feeds, len(steps))
         self.source = self.text.write(steps, self._ending)
-        texts = [text for some in self.segments for text, _ in some.entries]
+        texts = [text for some in self.segments for text in parallel.texts(some.entries)]
         self.kernels = compiled(texts + [kernel.text(size) for kernel in self.groups.values() for size in kernel.sizes])
 
     def _commit(self, plans: list[plan.GroupPlan], array: Callable[[Value], Any]) -> list[BoundGroup]:
@@ -114,7 +114,7 @@ class NativeProgram(Program):
             groups = [native_group(p, self.groups[p], array, feeds) for p in some]
             work = sum(group.work for group in groups)
             entries = [entry for group in groups for entry in group.entries]
-            self.kernels.update(compiled(text for text, _ in entries))
+            self.kernels.update(compiled(parallel.texts(entries)))
             held = bound(list(feeds.values()), entries, work, self.kernels, array)
             groups[-1].calls.append((held.segment, *(Fed(feed, None) for feed in feeds)))
             self.held.append(held)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from autograph.executors.native import loops, products
+from autograph.executors.native import loops, parallel, products
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.kernels import GEMM, blas
 from autograph.executors.native.lowering import Elementwise, Product, Reduce
 from autograph.executors.native.record import layout_of
 from autograph.executors.numpy.values import Guard, Place, Step, Value, stand_in
+from autograph.tensor_type import DTYPES, DType
 
 Views = Mapping[Value, Value]
 _LARGEST = 2**31 - 1  # BLAS counts in 32 bits
@@ -28,7 +29,7 @@ class Address(NamedTuple):
     offset: int
 
 
-Words = list[int | Address]
+Words = list[int | Address | parallel.KernelOf]
 FUNCTION = 8  # as how many simple calls an elementary function counts
 Entry = tuple[str, Words]  # a kernel's text, and the words it is called with
 
@@ -93,7 +94,18 @@ class Loop:
 
     @property
     def makes(self) -> list[Value]:
+        return [*self._results, *self._partial]
+
+    @property
+    def _results(self) -> list[Value]:
         return [*self.needed, *(result for _, result in self.reductions)]
+
+    @functools.cached_property
+    def _partial(self) -> list[Value]:
+        """Where the results of parts go, one for each reduction, where a long loop reduces all there is."""
+        if not self.reductions or len(self.axes or ()) < len(self.shape) or self.work < parallel.PART:
+            return []
+        return [Value(Place.SCRATCH, _carried(r, v.dtype), (parallel.MOST,)) for r, v in self.reductions]
 
     def goes_over(self, value: Value) -> bool:
         """Not where vectors overlap, which would read again what they have written."""
@@ -111,21 +123,55 @@ class Loop:
         return math.prod(self.shape) * (self.weight + len(self.reductions))
 
     def kernels(self) -> list[Entry]:
+        """One, whose work threads share where it is long; where all is reduced, part by part, and then the parts."""
         if 0 in self.shape:
             return []
-        axes, places, _ = self._form
+        axes, places, (wide, strips) = self._form
+        axis, parts = self._cut(axes, wide * strips)
+        partial = [Located(Address(v, 0), layout_of(v)) for v in self._partial] if len(parts) > 1 and axes[axis].reduced else []
+        first = len(places) - len(partial)
         nest = self._nest(axes)
-        words: Words = [size for size, _, _ in axes]
-        for k, (place, array) in enumerate(zip(places, nest.arrays, strict=True)):
-            words.append(place.address)
-            words += [steps[k] for (_, _, steps), way in zip(axes, array.along, strict=True) if way == loops.STRIDED]
-        return [(loops.text(nest), words)]
+        if partial:
+            kept = [loops.Array(p.layout.dtype.str[1:], nest.arrays[-1].along) for p in partial]
+            places, nest = places[:first] + partial, replace(nest, arrays=nest.arrays[:first] + tuple(kept))
+        rows = []
+        for number, (start, stop) in enumerate(parts):
+            words: Words = [stop - start if k == axis else size for k, (size, _, _) in enumerate(axes)]
+            for k, (place, array) in enumerate(zip(places, nest.arrays, strict=True)):
+                step = number * place.layout.itemsize if k >= first else start * axes[axis].strides[k] if axes else 0
+                words.append(Address(place.address.root, place.address.offset + step))
+                words += [steps[k] for (_, _, steps), way in zip(axes, array.along, strict=True) if way == loops.STRIDED]
+            rows.append(words)
+        return [*parallel.side_by_side(loops.text(nest), rows), *self._joined(partial, len(parts))]
+
+    def _cut(self, axes: Sequence[_Axis], unit: int) -> tuple[int, list[tuple[int, int]]]:
+        """The axis along which the work is shared, and its parts: of those that reductions keep, the one of the most parts.
+
+        Where there is none, sums are cut all the same, so that they do not depend on the number of threads.
+        """
+        found: tuple[int, list[tuple[int, int]]] = 0, [(0, axes[0].size if axes else 1)]
+        for k, axis in enumerate(axes):
+            if self._partial or (not axis.reduced and parallel.has_threads()):
+                parts = parallel.cut(axis.size, unit if axis is axes[-1] else 1, self.work)
+                found = (k, parts) if len(parts) > len(found[1]) else found
+        return found
+
+    def _joined(self, partial: Sequence[Located], count: int) -> list[Entry]:
+        """The kernel that reduces what the parts gave."""
+        if not partial:
+            return []
+        results = [located(v, self.views) for _, v in self.reductions]
+        arrays = [loops.Array(p.layout.dtype.str[1:], (loops.DENSE,)) for p in partial]
+        arrays += [loops.Array(p.layout.dtype.str[1:], (loops.INVARIANT,)) for p in results]
+        reductions = [loops.Reduction(r.name, k, len(partial) + k) for k, (r, _) in enumerate(self.reductions)]
+        nest = loops.Nest((True,), tuple(arrays), len(partial), (), (), tuple(reductions))
+        return [(loops.text(nest), [count, *(p.address for p in (*partial, *results))])]
 
     @functools.cached_property
     def _form(self) -> tuple[list[_Axis], list[Located], tuple[int, int]]:
         """The axes of the nest, where its arrays lie, its lanes and strips."""
         inputs = self.inputs()
-        places = [located(v, self.views) for v in (*inputs, *self.makes)]
+        places = [located(v, self.views) for v in (*inputs, *self._results)]
         strides = [np.broadcast_to(p.layout, self.shape).strides for p in places[: len(inputs) + len(self.needed)]]
         sums = zip(self.reductions, places[len(strides) :], strict=True)
         strides += [self._kept(p.layout.strides, result) for (_, result), p in sums]
@@ -155,7 +201,7 @@ class Loop:
         ]
         described = [
             loops.Array(v.dtype.str[1:], tuple(_way(axis.strides[k], v, axis is axes[-1]) for axis in axes))
-            for k, v in enumerate([*inputs, *self.makes])
+            for k, v in enumerate([*inputs, *self._results])
         ]
         stores = [(numbers[v], len(inputs) + k) for k, v in enumerate(self.needed)]
         first = len(inputs) + len(self.needed)
@@ -164,6 +210,11 @@ class Loop:
             tuple(gone for _, gone, _ in axes), tuple(described), len(inputs), tuple(calls), tuple(stores), tuple(reductions),
             *self._form[2],
         )  # fmt: skip
+
+
+def _carried(r: Reduce, dtype: DType) -> DType:
+    """In which dtype the results of parts wait: sums of floats in double."""
+    return DTYPES["float64"] if r.name == "sum" and dtype.kind == "f" else dtype
 
 
 class _Axis(NamedTuple):

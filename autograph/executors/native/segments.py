@@ -15,6 +15,7 @@ import numpy as np
 from autograph.executors.native.compiler import Kernel
 from autograph.executors.native.items import Address, Entry, Views, Words, located
 from autograph.executors.native.kernels import GUARD, builtin
+from autograph.executors.native.parallel import KernelOf
 from autograph.executors.native.singles import Native, told
 from autograph.executors.numpy.values import Guard, Place, Step, Value
 from autograph.graph.tensor import Tensor
@@ -113,7 +114,7 @@ def bound(
                 else:
                     patches[word.root].append((base + 8 * at, word.offset))
             else:
-                row[at] = word
+                row[at] = kernels[word.text].address if isinstance(word, KernelOf) else word
             at += 1
     dense = Densely(given, host)
     row[:_HEADER] = base + 8 * _HEADER, base + 8 * entry, id(dense), len(given), work >= _LONG, 0
