@@ -29,4 +29,4 @@ def _write(tensor: Tensor | SparseTensor, noted: Iterable[int | None]) -> None:
 def note_shapes() -> None:
     """Give tensors the attribute `_keras_shape`."""
     for kind in (Tensor, SparseTensor):
-        kind._keras_shape = property(_read, _write)  # type: ignore[attr-defined]
+        kind._keras_shape = property(_read, _write)  # type: ignore[union-attr]
