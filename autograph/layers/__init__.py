@@ -14,15 +14,36 @@ from __future__ import annotations
 
 from autograph.layers import initializers
 from autograph.layers.choices import l1, l1_l2, l2
+from autograph.layers.convolution import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    Conv1D,
+    Conv2D,
+    Conv3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
+    MaxPooling3D,
+)
 from autograph.layers.core import Activation, Dense, Dropout, Embedding, Flatten, Lambda, Reshape
 from autograph.layers.layer import Input, InputLayer, Layer
 from autograph.layers.merge import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
 from autograph.layers.model import Model, Sequential
 from autograph.layers.normalisation import BatchNormalization, LayerNormalization
+from autograph.layers.recurrent import GRU, LSTM, SimpleRNN
 from autograph.layers.training import History
 
 __all__ = [
-    "Activation", "Add", "Average", "BatchNormalization", "Concatenate", "Dense", "Dot", "Dropout", "Embedding", "Flatten",
-    "History", "Input", "InputLayer", "Lambda", "Layer", "LayerNormalization", "Maximum", "Minimum", "Model", "Multiply",
-    "Reshape", "Sequential", "Subtract", "initializers", "l1", "l1_l2", "l2",
+    "Activation", "Add", "Average", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "BatchNormalization",
+    "Concatenate", "Conv1D", "Conv2D", "Conv3D", "Dense", "Dot", "Dropout", "Embedding", "Flatten", "GRU",
+    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "GlobalMaxPooling3D", "History", "Input", "InputLayer", "LSTM", "Lambda", "Layer",
+    "LayerNormalization", "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Maximum", "Minimum", "Model", "Multiply",
+    "Reshape", "Sequential", "SimpleRNN", "Subtract", "initializers", "l1", "l1_l2", "l2",
 ]  # fmt: skip

@@ -60,8 +60,9 @@ class Layer:
     weights               arrays that its weights hold from the start, in the order of `get_weights`
     activity_regularizer  a function of what it gives, whose value is a loss; or "l1", "l2", "l1_l2"
 
-    Each weight that `owns` names has three more, as kernel_initializer, kernel_regularizer and kernel_constraint: functions,
-    or names of them. A layer that is an attribute of another lends it its weights. `call` may take `training` and `mask`.
+    Each weight that `owns` names has three more, as kernel_initializer, kernel_regularizer and kernel_constraint (those of a
+    recurrent_kernel begin with recurrent_): functions, or names of them. A layer that is an attribute of another lends it its
+    weights. `call` may take `training` and `mask`.
     """
 
     owns: Mapping[str, Any] = {}  # weights by name, and the initializer of each
@@ -69,13 +70,14 @@ class Layer:
     least_rank = 0
     supports_masking = False
     stateful = False
+    name = ""
     kind = ""  # what automatic names begin with; of the class's name, if it is empty
 
     def __init__(self, **options: Any) -> None:
-        styles = {f"{weight}_{part}": (weight, part) for weight in self.owns for part in _STYLES}
+        styles = {f"{w.removesuffix('_kernel')}_{part}": (w, part) for w in self.owns for part in _STYLES}
         signatures = [inspect.signature(cls).parameters.values() for cls in type(self).__mro__[:-1]]
         accepted = [p.name for own in signatures for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
-        accepted += [*styles, *_KEYWORDS]
+        accepted = list(dict.fromkeys([*accepted, *styles, *_KEYWORDS]))
         for key in options:
             if key not in accepted:
                 what = f"{type(self).__name__} got an unknown argument {key!r}{nearest(key, accepted)}"
@@ -83,7 +85,7 @@ class Layer:
         words = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(self).__name__))
         self.kind = self.kind or words.lower()
         self.named = options.get("name") is not None
-        self.name: str = as_name(options.get("name")) or f"{self.kind}_{K.get_uid(self.kind)}"
+        self.name = as_name(options.get("name")) or f"{self.kind}_{K.get_uid(self.kind)}"
         self.trainable = truth(options.get("trainable", True), "trainable")
         self.dtype = options.get("dtype")
         self.activity_regularizer = regularizer_of(options.get("activity_regularizer"))
