@@ -46,7 +46,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",  # every tutorial runs
     "abort_on_example_error": True,
-    "within_subsection_order": "ExampleTitleSortKey",  # titles begin with their number
+    "within_subsection_order": "numbering.TitleNumber",
     "capture_repr": ("_repr_html_", "__repr__"),
     "remove_config_comments": True,
     "write_computation_times": False,

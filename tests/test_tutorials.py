@@ -114,11 +114,31 @@ def two_players(printed: str, folder: Path) -> None:
     assert len(found) == 6 and all(int(heaps) >= 6 and int(near) > 50 for heaps, near in found)
 
 
+def inside_a_network(printed: str, folder: Path) -> None:
+    assert number(r"held-out accuracy ([\d.]+)", printed) > 0.95
+    assert "the third layer gives (1, 4, 4, 8)" in printed and "without a phase it is as in test: True" in printed
+    assert 5 < number(r"in training (\d+)% of what is not 0", printed) < 50, "a quarter, of a few"
+    assert "smaller (MaxPooling2D)  (None, 4, 4, 8)        0" in printed and "(447, 10)" in printed
+
+
+def part_of_a_network(printed: str, folder: Path) -> None:
+    assert number(r"of 5 to 9 it reads ([\d.]+)%", printed) > 75
+    assert "the body is as it was, to the last bit: True" in printed
+    assert "what fit would change: head/kernel, head/bias" in printed
+    assert number(r"the first network reads ([\d.]+)%", printed) == number(r"first network still reads ([\d.]+)%", printed) > 97
+    fed, unfed = (set(re.findall(r"\d\.\d+", line)) for line in re.findall(r"^fed .*", printed, re.MULTILINE))
+    assert len(fed) == 3 and len(unfed) == 1
+
+
+def ddpg(printed: str, folder: Path) -> None:
+    assert number(r"before (-[\d.]+)", printed) < -15 < -10 < number(r"after (-[\d.]+)", printed)
+
+
 FACTS: dict[str, Callable[[str, Path], None]] = {
     check.__name__: check
     for check in (
         digits, first_function, custom_loss, state_machine, wrong_gradient, actor_critic, own_optimizer,
-        schedules_and_freezing, two_players,
+        schedules_and_freezing, two_players, inside_a_network, part_of_a_network, ddpg,
     )
 }  # fmt: skip
 
@@ -134,7 +154,7 @@ def test_every_tutorial_is_run() -> None:
 
 def test_titles_are_numbered_in_the_order_of_reading() -> None:
     titles = [(ast.get_docstring(ast.parse(source(name))) or "").splitlines()[0] for name in FACTS]
-    assert [title.split(" · ")[0] for title in titles] == list("123456789")
+    assert [title.split(" · ")[0] for title in titles] == [str(i + 1) for i in range(len(FACTS))]
 
 
 @pytest.mark.parametrize("name", FACTS)
