@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import valley
+import vocabulary
 
 project = "autograph"
 author = "the autograph authors"
@@ -21,7 +22,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "rules", "tutorials"]
+exclude_patterns = ["_build", "rules", "tutorials", "vocabulary"]
 default_role = "code"
 smartquotes = False
 nitpicky = False
@@ -122,6 +123,7 @@ def worth_showing(app, what, name, obj, skip, options):
 
 def setup(app):
     app.connect("builder-inited", lambda app: valley.write(Path(app.srcdir) / "rules", translated))
+    app.connect("builder-inited", lambda app: vocabulary.write(Path(app.srcdir) / "vocabulary"))
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("autodoc-process-signature", plain_signature)
     app.connect("autodoc-skip-member", worth_showing)

@@ -16,6 +16,7 @@ from optimizers import Adam
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ("adding-an-op.md", "from-tf1.md", "how-do-i.md", "layers.md", "saving.md", "updates.md", "reference/optimizers.md")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -64,7 +65,7 @@ def test_the_first_two_shell_blocks_are_the_main_job_and_the_tests() -> None:
         assert re.search(r"pip install -e ['.]", block)
 
 
-@pytest.mark.parametrize("page", ["adding-an-op.md", "how-do-i.md", "saving.md", "updates.md", "reference/optimizers.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_guide_runs(page: str) -> None:
     code = "\n".join(blocks("python", (ROOT / "docs" / page).read_text(encoding="utf-8")))
     exec(compile(code, page, "exec"), {"__name__": page})

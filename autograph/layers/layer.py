@@ -329,7 +329,11 @@ class InputLayer(Layer):
     """What gives an input of a model; made by `Input`."""
 
     kind = "input"
-    built = True
+
+    @property
+    def input(self) -> Any:
+        """The input itself."""
+        return self.output
 
 
 def Input(

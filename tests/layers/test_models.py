@@ -27,6 +27,7 @@ def test_a_model_is_found_from_its_ends() -> None:
     joined = L.Add(name="sum")([left(a), right(b)])
     model = L.Model([a, b], L.Dense(1, name="end")(joined), name="fork")
     assert [layer.name for layer in model.layers] == ["a", "b", "left", "right", "sum", "end"]
+    assert model.layers[0].input is a is model.layers[0].output and model.layers[0].input_shape == (None, 3)
     assert model.input == [a, b] and model.output._keras_history[0].name == "end"
     assert model.input_shape == [(None, 3), (None, 2)] and model.output_shape == (None, 1)
     assert len(model.trainable_weights) == 6 and model.get_layer("left") is left
