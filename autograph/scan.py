@@ -19,8 +19,10 @@ from autograph.graph.graph import ancestors, descendants, substitute
 from autograph.graph.op import Kind, Op, as_given, floating, register
 from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor, cast_literal, constant
 from autograph.ops.barriers import stop_gradient
+from autograph.ops.contraction import matmul
 from autograph.ops.filling import zeros_like
 from autograph.ops.joining import concatenate
+from autograph.ops.movement import merge_axes, transpose
 from autograph.ops.ranges import arange
 from autograph.structure import Build, flatten
 from autograph.tensor_type import TensorType, shapes_agree
@@ -172,17 +174,19 @@ def flows_back(
     states, entries, constants = body.inputs[:carried], body.inputs[carried:last], body.inputs[last:]
     seeds, found = steps_back(body, gs)
     back = [i for i in seeds if i < carried]
-    summed = [i for i, p in enumerate(constants) if p in found]
+    factors = {i: pair for i, p in enumerate(constants) if p in found and (pair := _factors(found[p], body))}
+    summed = [i for i, p in enumerate(constants) if p in found and i not in factors]
     mapped = [i for i, p in enumerate(entries) if p in found]
     sums = [_seed(constants[i]) for i in summed]
     terms = [found[states[i]] if states[i] in found else zeros_like(seeds[i]) for i in back]
     terms += [total + found[constants[i]] for total, i in zip(sums, summed, strict=True)]
-    terms += [found[entries[i]] for i in mapped]
+    terms += [found[entries[i]] for i in mapped] + [b for _, b in factors.values()]
 
     read, varying = read_of(terms, [*seeds.values(), *sums], body)
-    kept = kept_for(read, varying)
+    left = [a for a, _ in factors.values() if a not in entries]
+    kept = list(dict.fromkeys([*left, *kept_for([*left, *read], varying)]))
     order = ancestors(terms, stop=kept)
-    kept += [p for p in states if p in order]
+    kept += [p for p in states if p in order and p not in kept]
     if not rows and not kept:
         kept = list(states[-1:])  # to count the turns
     keeping = body._replace(outputs=(*body.outputs, *kept))
@@ -200,9 +204,27 @@ def flows_back(
         apply(_SCAN, *begin, *sequences, *captured, body=inner, reverse=reverse, result=k) for k in range(len(terms))
     ]
     flows: list[Tensor | None] = [None] * len(inputs)
-    for place, term in zip([*back, *(last + i for i in summed), *(carried + i for i in mapped)], flow, strict=True):
+    for place, term in zip([*back, *(last + i for i in summed), *(carried + i for i in mapped)], flow, strict=False):
         flows[place] = term
+    stacks = dict(zip([*entries, *kept], [*rows, *memory], strict=True))
+    for (i, (a, _)), b in zip(factors.items(), flow[len(terms) - len(factors) :], strict=True):
+        flows[last + i] = matmul(transpose(_lines(stacks[a])), _lines(b))
     return tuple(flows)
+
+
+def _factors(term: Tensor, body: Body) -> tuple[Tensor, Tensor] | None:
+    """Matrices a, which each step makes before, and b, if a cotangent is aᵀ·b: the sum over all steps is one product."""
+    if term.op.name != "matmul" or term.inputs[0].op.name != "transpose" or any(x.ndim != 2 for x in term.inputs):
+        return None
+    a, b = term.inputs[0].inputs[0], term.inputs[1]
+    order = ancestors(body.outputs)
+    moving = descendants(body.inputs[: body.carried + body.mapped], order)
+    return (a, b) if a in moving else None
+
+
+def _lines(x: Tensor) -> Tensor:
+    """The rows of all matrices below each other."""
+    return merge_axes(x, (2, 1))
 
 
 _SCAN = register(Op(

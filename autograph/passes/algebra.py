@@ -11,11 +11,13 @@ from autograph.graph.graph import ancestors, mapped, on
 from autograph.graph.op import Kind, op_named
 from autograph.graph.tensor import Constant, Tensor, apply
 from autograph.ops.elementwise import divide, multiply, negative
+from autograph.ops.joining import concatenate
 from autograph.passes.bounds import bounds, is_finite, never_nan
 from autograph.passes.constants import folded
 from autograph.passes.rewrite import Rules, is_number
 
 algebra = Rules("algebra")
+_PARTS = 64  # tensors of a sum that is looked through for parts
 
 
 @algebra.rule(lambda x: x * 1.0)
@@ -183,6 +185,45 @@ def summed_twice(tensor: Tensor) -> Tensor | None:
     if x.dtype.itemsize < 4 or None in counts or 0 in counts:
         return None
     return total / float(math.prod(counts))
+
+
+@algebra.on("add", reads=("unslice",))
+def side_by_side(tensor: Tensor) -> Tensor | None:
+    """A sum of parts of one array that lie side by side along an axis, and fill it, is those parts put together."""
+    parts = []
+    todo = [tensor]
+    for x in todo:
+        if x.op.name == "unslice" and x.shape == tensor.shape:
+            parts.append(x)
+        elif x.op.name == "add" and len(todo) < _PARTS:
+            todo += x.inputs
+        else:
+            return None
+    places = [_place(x) for x in parts]
+    if None in places or len({axis for axis, _, _ in places}) > 1:  # type: ignore[misc]  # no None
+        return None
+    ordered = sorted(zip(places, parts, strict=True), key=lambda pair: pair[0])  # type: ignore[arg-type,return-value]
+    ends = [0, *(stop for (_, _, stop), _ in ordered)]  # type: ignore[misc]
+    axis = ordered[0][0][0]  # type: ignore[index]
+    if [start for (_, start, _), _ in ordered] != ends[:-1] or ends[-1] != tensor.shape[axis]:  # type: ignore[misc]
+        return None
+    return concatenate([x.inputs[0] for _, x in ordered], axis)
+
+
+def _place(part: Tensor) -> tuple[int, int, int] | None:
+    """The axis along which it is a part of something larger, and from where to where; None for another kind of part."""
+    found = None
+    for axis, (item, size) in enumerate(zip(part.params["index"], part.shape, strict=False)):
+        if not isinstance(item, tuple) or size is None:
+            return None
+        start, stop, step = slice(*item).indices(size)
+        if step != 1:
+            return None
+        if (start, stop) != (0, size):
+            if found is not None:
+                return None
+            found = axis, start, max(start, stop)
+    return found
 
 
 @algebra.on("identity", "stop_gradient", "gradient_clip", "gradient_scale", "gradient_reverse")

@@ -383,18 +383,17 @@ class Recorder:
     def _whole(self, tensor: Tensor, inputs: list[Value]) -> Value:
         """The op as one call on real arrays; of several results, each is taken from what the one call gave."""
         result = self.dynamic(tensor.dtype, tensor.shape)  # type: ignore[arg-type]  # may hold None: made at each call
-        params = changed(tensor, self.prepare)
         arguments = [self.array_of(x) for x in inputs]
         if not tensor.op.several:
-            function = functools.partial(tensor.op.eval, numpy_namespace, **params)
+            function = functools.partial(tensor.op.eval, numpy_namespace, **changed(tensor, self.prepare))
             self.steps.append(Step(tensor.op.name, function, arguments, result, tensor))
             return result
         kin = family(tensor)
         if kin not in self._families:
             self._families[kin] = self.dynamic(tensor.dtype, ())
-            function = functools.partial(tensor.op.eval, numpy_namespace, **{**params, "result": None})
+            function = functools.partial(tensor.op.eval, numpy_namespace, **{**changed(tensor, self.prepare), "result": None})
             self.steps.append(Step(tensor.op.name, function, arguments, self._families[kin], tensor))
-        self.steps.append(Step("", None, [self._families[kin]], result, tensor, template=f"{{}}[{params['result']}]"))
+        self.steps.append(Step("", None, [self._families[kin]], result, tensor, template=f"{{}}[{tensor.params['result']}]"))
         return result
 
 
