@@ -13,8 +13,8 @@ import numpy as np
 from autograph.errors import ArgumentError, ArgumentTypeError, nearest
 
 __all__ = [
-    "as_name", "choice", "items", "listed", "misfit", "number", "odd_item", "several", "shown", "symbolic", "truth",
-    "uneven_rows", "whole",
+    "a_function", "as_name", "choice", "items", "listed", "misfit", "number", "odd_item", "several", "shown", "symbolic",
+    "truth", "uneven_rows", "whole",
 ]  # fmt: skip
 
 _LONG = 60  # characters of a literal that a message holds
@@ -104,6 +104,13 @@ def listed(value: Any, what: str, fix: str) -> list[Any]:
 def items(value: Any) -> list[Any]:
     """The items of a list, a tuple, an array with axes, or whatever else gives some; else the value alone."""
     return list(value) if several(value) else [value]
+
+
+def a_function(value: Any, what: str) -> Any:
+    """The value, if it can be called. Raises ArgumentTypeError that names what it is for."""
+    if not callable(value):
+        raise ArgumentTypeError(f"{what} is {shown(value)}, which is no function", fix="pass a function of tensors")
+    return value
 
 
 def several(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph.arguments import truth, whole
+from autograph.arguments import a_function, truth, whole
 from autograph.control import Body, drawn, enclosed
 from autograph.errors import ArgumentError, AutographError, DTypeError, ShapeError
 from autograph.gradients import gradients
@@ -265,6 +265,7 @@ def scan(
     order flow to the start, the sequences and all that is read. Raises ShapeError or DTypeError for a state that changes
     its type or sequences that do not pair, ArgumentError for a length or `truncate` that is no whole number.
     """
+    a_function(step, "scan: the step")
     begin, as_state = flatten(start)
     if sequences is None:
         if length is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph.arguments import whole
+from autograph.arguments import a_function, whole
 from autograph.control import Body, drawn, enclosed
 from autograph.errors import ArgumentError, DTypeError, ShapeError
 from autograph.graph.op import Kind, Op, as_given, register
@@ -80,6 +80,8 @@ def while_loop(
     were taken; for them each turn's results are kept. Raises ShapeError or DTypeError for a state that changes its type or
     a condition that is no truth value, ArgumentError for `most` below 0.
     """
+    for function, what in ((condition, "the condition"), (step, "the step")):
+        a_function(function, f"while_loop: {what}")
     count = None if most is None else whole(most, "while_loop: most", 0)
     leaves, as_state = flatten(start)
     first = typed(leaves)

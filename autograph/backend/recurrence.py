@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograph.arguments import shown
+from autograph.arguments import a_function, shown
 from autograph.backend.operands import tensor
 from autograph.backend.phases import follows_phase
 from autograph.errors import ArgumentTypeError, ShapeError
@@ -51,6 +51,7 @@ def rnn(
     Outputs have shape (samples, time, …). Gradients of every order flow through. Raises ShapeError (a ValueError) for inputs
     of fewer than three axes, for a mask that does not fit, and for `unroll` without a known time.
     """
+    a_function(step_function, "rnn: the step function")
     x = tensor(inputs)
     if x.ndim < 3:
         raise ShapeError(f"rnn: {x.describe()} has no axes for samples, time and features", fix="expand_dims(x) adds the last")
@@ -159,6 +160,7 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
 
     elems   a tensor of shape (n, …), or nested ones of one length. The result may be nested too.
     """
+    a_function(fn, "map_fn: fn")
 
     def step(_: Any, entry: Any) -> tuple[list[Any], Any]:
         return [], fn(entry) if dtype is None else cast(fn(entry), dtype)
@@ -179,5 +181,6 @@ def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, na
 
 
 def _folded(fn: Callable[[Any, Any], Any], start: Tensor, entries: Tensor, reverse: bool) -> Tensor:
+    a_function(fn, f"{'foldr' if reverse else 'foldl'}: fn")
     (last,) = scanned(lambda a, entry: [fn(a, entry)], [start], [entries], reverse)
     return last
