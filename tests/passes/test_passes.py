@@ -138,7 +138,7 @@ REWRITES: dict[str, list[Case]] = {
     "negated_quotient": [(lambda x: -(x / 2.0), "divide"), (lambda x: -(-x / 2.0), "divide")],
     "side_by_side": [
         (lambda x, y: placed(x, y, 0, 5) + placed(x, y, 5, 17), "basic_index basic_index concatenate"),
-        (lambda x, y: placed(x, y, 9, 17) + (placed(x, y, 0, 2) + placed(x, y, 2, 9)), " ".join(["basic_index"] * 3 + ["concatenate"])),
+        (lambda x, y: placed(x, y, 9, 17) + (placed(x, y, 0, 2) + placed(x, y, 2, 9)), 3 * "basic_index " + "concatenate"),
         (lambda x, y: placed(x, y, 0, 5) + placed(x, y, 6, 17), "add basic_index basic_index unslice unslice"),
         (lambda x, y: placed(x, y, 0, 6) + placed(x, y, 5, 17), "add basic_index basic_index unslice unslice"),
     ],

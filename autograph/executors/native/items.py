@@ -29,7 +29,18 @@ class Address(NamedTuple):
     offset: int
 
 
-Words = list[int | Address | parallel.KernelOf]
+@dataclass(eq=False)
+class Moved:
+    """A word that the row of words itself changes as it runs: the address of another part in each turn of a loop."""
+
+
+class Slot(NamedTuple):
+    """Where such a word is."""
+
+    moved: Moved
+
+
+Words = list[int | Address | parallel.KernelOf | Moved | Slot]
 FUNCTION = 8  # as how many simple calls an elementary function counts
 Entry = tuple[str, Words]  # a kernel's text, and the words it is called with
 

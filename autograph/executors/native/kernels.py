@@ -80,6 +80,39 @@ entry:
 }}
 """
 
+# Words of a move: how many words are moved, where the number of the turn is; then for each the word, and what goes there in turn
+# 0, and how far it moves with each turn.
+MOVE = f"""
+define i64 {NAME}(ptr %words) {PLAINLY}{{
+entry:
+  %count = load i64, ptr %words
+  %turn_place = getelementptr i64, ptr %words, i64 1
+  %turns = load ptr, ptr %turn_place
+  %turn = load i64, ptr %turns
+  %first = getelementptr i64, ptr %words, i64 2
+  br label %more
+more:
+  %k = phi i64 [0, %entry], [%k2, %move]
+  %at = phi ptr [%first, %entry], [%at2, %move]
+  %left = icmp slt i64 %k, %count
+  br i1 %left, label %move, label %end
+move:
+  %slot = load ptr, ptr %at
+  %base_place = getelementptr i64, ptr %at, i64 1
+  %base = load i64, ptr %base_place
+  %step_place = getelementptr i64, ptr %at, i64 2
+  %step = load i64, ptr %step_place
+  %far = mul i64 %step, %turn
+  %new = add i64 %base, %far
+  store i64 %new, ptr %slot
+  %k2 = add i64 %k, 1
+  %at2 = getelementptr i64, ptr %at, i64 3
+  br label %more
+end:
+  ret i64 0
+}}
+"""
+
 
 def walk(name: str, entries: str, before: str, stuck: str, done: str) -> str:
     """The blocks that run entries, from the block `name` on, which follows that of `before`: to `done` behind the last, and to

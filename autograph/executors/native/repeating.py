@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,6 +74,21 @@ def _copy(x: Value, out: Value) -> Written:
 # steps ---------------------------------------------------------------------------------------------------------------
 
 
+class Row(NamedTuple):
+    """A row of an array as an array of its own, in the place of which each turn finds the row itself, unless NumPy looks.
+
+    first    how many bytes the row of turn 0 lies behind the first; turns count from 1
+    along    how many bytes further that of the next turn is
+    copied   the kernel that copies it to the array, or from there
+    """
+
+    own: Value
+    whole: Value
+    first: int
+    along: int
+    copied: Written
+
+
 @dataclass(eq=False)
 class Repeated(Step):
     """A step that runs others again and again.
@@ -83,7 +98,8 @@ class Repeated(Step):
     going    whether to go on
     inner    the steps of a turn
     kept     those of their values that are read behind them
-    before, opening, closing, behind   kernels before all turns, at the begin and the end of each, and behind all
+    before, closing   kernels before all turns, and at the end of each
+    entries, rows     rows of arrays that a turn reads, and such that it makes
     """
 
     turns: int = 0
@@ -92,14 +108,15 @@ class Repeated(Step):
     inner: list[Step] = field(default_factory=list)
     kept: list[Value] = field(default_factory=list)
     before: list[Written] = field(default_factory=list)
-    opening: list[Written] = field(default_factory=list)
     closing: list[Written] = field(default_factory=list)
-    behind: list[Written] = field(default_factory=list)
+    entries: list[Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
     @property
     def own(self) -> list[Value]:
         """The arrays that its kernels hand from one to the other."""
-        words = [w for some in (self.before, self.opening, self.closing, self.behind) for one in some for w in one.words]
+        copied = [row.copied for row in (*self.entries, *self.rows)]
+        words = [w for one in (*self.before, *self.closing, *copied) for w in one.words]
         return [self.turn, self.going, *(w.root for w in words if isinstance(w, Value) and w.fixed)]
 
 
@@ -157,7 +174,7 @@ class RepeatingRecorder(ConvolvingRecorder):
         states, entries = results[: body.carried], []
         for array in arrays[body.carried : last]:
             entry = self.scratch(array.dtype, array.shape[1:])
-            step.opening.append(written(_row_of, *self._row(tensor, step, array.shape[0], entry), array, entry))
+            step.entries.append(self._row(step, entry, array, _row_of, (array, entry)))
             entries.append(entry)
         self._turn(step, body, [*states, *entries, *arrays[last:]])
         step.turns = _ENDLESS if turns is None else turns
@@ -169,15 +186,17 @@ class RepeatingRecorder(ConvolvingRecorder):
         step.before.append(written(_begin, step.turn))
         step.closing = [_copy(new, state) for new, state in zip(step.kept, states, strict=False)]
         for new, stack in zip(step.kept[body.carried :], results[body.carried :], strict=True):
-            step.closing.append(written(_row_to, *self._row(tensor, step, stack.shape[0], new), new, stack))
+            step.rows.append(self._row(step, new, stack, _row_to, (new, stack)))
         self.steps.append(step)
         return area
 
-    def _row(self, tensor: Tensor, step: Repeated, count: int, entry: Value) -> tuple[int, int, int, Value]:
-        """Where a row lies: the size of one, how far before the first and which way each turn goes."""
-        size = math.prod(entry.shape)
-        first, along = (count, -1) if tensor.params.get("reverse") else (-1, 1)
-        return size, first, along, step.turn
+    def _row(
+        self, step: Repeated, own: Value, whole: Value, kernel: Callable[..., Any], arrays: tuple[Value, Value]
+    ) -> Row:
+        """The row of each turn, from the first on or from the last."""
+        first, along = (whole.shape[0], -1) if step.node.params.get("reverse") else (-1, 1)
+        copied = written(kernel, math.prod(own.shape), first, along, step.turn, *arrays)
+        return Row(own, whole, first * own.nbytes, along * own.nbytes, copied)
 
     def _field(self, area: Value, body: Body, turns: int | None, result: int, stacked: bool = True) -> Value:
         """One of the results, as a view of all their bytes."""

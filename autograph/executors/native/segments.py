@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograph.executors.native.compiler import Kernel
-from autograph.executors.native.items import Address, Entry, Views, Words, located
+from autograph.executors.native.items import Address, Entry, Moved, Slot, Views, Words, located
 from autograph.executors.native.kernels import GUARD, builtin
 from autograph.executors.native.parallel import KernelOf
 from autograph.executors.native.singles import Native, told
@@ -105,15 +105,18 @@ def bound(
     at = entry + _ENTRY * (len(words) + 1)
     row = np.zeros(at + sum(len(some) for _, some in words), np.int64)
     base = row.ctypes.data
+    places = dict(zip((word for _, some in words for word in some if isinstance(word, Moved)), _moved(words, base + 8 * at)))
     for k, (kernel, some) in enumerate(words):
         row[entry + _ENTRY * k : entry + _ENTRY * (k + 1)] = kernel, base + 8 * at
         for word in some:
-            if isinstance(word, Address):
+            if isinstance(word, Slot):
+                row[at] = places[word.moved]
+            elif isinstance(word, Address):
                 if word.root.fixed:
                     row[at] = array(word.root).ctypes.data + word.offset
                 else:
                     patches[word.root].append((base + 8 * at, word.offset))
-            else:
+            elif not isinstance(word, Moved):  # which is written as the segment runs
                 row[at] = kernels[word.text].address if isinstance(word, KernelOf) else word
             at += 1
     dense = Densely(given, host)
@@ -123,6 +126,11 @@ def bound(
     dense.row, dense.entries, dense.long = row, base + 8 * entry, work >= _LONG
     dense.patches = [patches[value] for value in given]
     return dense
+
+
+def _moved(words: Sequence[tuple[int, Words]], first: int) -> list[int]:
+    """The addresses of the words that move, of all which lie one behind the other from the first on."""
+    return [first + 8 * k for k, word in enumerate(word for _, some in words for word in some) if isinstance(word, Moved)]
 
 
 class Host:

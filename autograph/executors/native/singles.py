@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autograph.executors.native import repeating
-from autograph.executors.native.items import Entry, Loop, Multiply, OneStep, Views, located
-from autograph.executors.native.repeating import Repeated
+from autograph.executors.native.items import (
+    Address,
+    Entry,
+    Loop,
+    Moved,
+    Multiply,
+    OneStep,
+    Slot,
+    Views,
+    Words,
+    located,
+    root_of,
+)
+from autograph.executors.native.kernels import MOVE
+from autograph.executors.native.repeating import Repeated, Row
 from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Place, Step, Value
+
+Told = tuple[Entry, Step | None]  # an entry, and the step that it may leave to NumPy
 
 
 @dataclass(eq=False)
@@ -55,17 +70,36 @@ class Repeat(OneStep):
     def kernels(self) -> list[Entry]:
         return [entry for entry, _ in self.told()]
 
-    def told(self) -> list[tuple[Entry, Step | None]]:
+    def told(self) -> list[Told]:
         """The entries, each with the step that it may leave to NumPy."""
         step = self.step
-        inner = self._listed(step.opening)
-        for item in self.items:
-            inner += told(item)
-        inner += self._listed(step.closing)
+        inner = [pair for item in self.items for pair in told(item)]
+        seen = {root_of(v, self.views) for _, left in inner if left is not None for v in (*left.reads, left.result)}
+        moving = {row.own: row for row in (*step.entries, *step.rows) if row.own not in seen}
+        opening = self._listed([row.copied for row in step.entries if row.own in seen])
+        inner += self._listed([*(row.copied for row in step.rows if row.own in seen), *step.closing])
+        moves, inner = self._moved(moving, inner)
+        inner = [*moves, *opening, *inner]
         begin = [*step.before, repeating.head(step.turns, len(inner), step.turn, step.going)]
-        return [*self._listed(begin), *inner, *self._listed([repeating.back(len(inner)), *step.behind])]
+        return [*self._listed(begin), *inner, *self._listed([repeating.back(len(inner))])]
 
-    def _listed(self, some: Sequence[Written]) -> list[tuple[Entry, Step | None]]:
+    def _moved(self, moving: Mapping[Value, Row], inner: Sequence[Told]) -> tuple[list[Told], list[Told]]:
+        """An entry that moves words on to the rows of the turn, and the others, which have such words for addresses."""
+        words: Words = [0, located(self.step.turn, self.views).address]
+        changed: list[Told] = []
+        for (text, some), left in inner:
+            new: Words = list(some)
+            for k, word in enumerate(some):
+                if isinstance(word, Address) and word.root in moving:
+                    row = moving[word.root]
+                    root, start = located(row.whole, self.views).address
+                    new[k] = moved = Moved()
+                    words += [Slot(moved), Address(root, start + row.first + word.offset), row.along]
+            changed.append(((text, new), left))
+        words[0] = (len(words) - 2) // 3
+        return ([((MOVE, words), None)] if words[0] else []), changed
+
+    def _listed(self, some: Sequence[Written]) -> list[Told]:
         return [(_entry(one, self.views), None) for one in some]
 
 
@@ -91,7 +125,7 @@ Native = Loop | Multiply | Single | Repeat
 Item = Native | OnHost
 
 
-def told(item: Native) -> list[tuple[Entry, Step | None]]:
+def told(item: Native) -> list[Told]:
     """The entries of an item, each with the step that it may leave to NumPy."""
     if isinstance(item, Repeat):
         return item.told()
