@@ -111,6 +111,11 @@ WITH_OUT = {
 }  # fmt: skip
 
 
+def logistic(x: Array) -> Array:
+    """1/(1 + e⁻ˣ), without overflow: of two exponentials, each of what is at most 0."""
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.absolute(x)))
+
+
 def where(condition: Array, a: Array, b: Array) -> Array:
     """a where the condition holds, else b."""
     return np.where(condition, a, b)

@@ -67,8 +67,7 @@ def polygamma(n: Any, x: Any) -> Tensor:
 # logistic functions --------------------------------------------------------------------------------------------------
 
 sigmoid     = elementwise("sigmoid", "1/(1 + e⁻ˣ)", operands=floating,
-                          eval=lambda xp, x: xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.absolute(x))),
-                          vjp=lambda g, y, x: (scaled(g, y * (1 - y), x),))
+                          eval=lambda xp, x: xp.logistic(x), vjp=lambda g, y, x: (scaled(g, y * (1 - y), x),))
 log_sigmoid = elementwise("log_sigmoid", "log(1/(1 + e⁻ˣ)), exact in both tails", operands=floating,
                           eval=lambda xp, x: xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x))),
                           vjp=lambda g, y, x: (scaled(g, sigmoid(-x), x),))

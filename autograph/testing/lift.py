@@ -20,7 +20,7 @@ DOUBLE = DTYPES["float64"]
 
 # What either has no complex form, or has one that is no derivative; and approximations made for real numbers.
 NOT_ANALYTIC = frozenset(
-    ("absolute", "abs", "fabs", "sign", "copysign", "signbit", "floor", "ceil", "trunc", "rint", "round", "hypot")
+    ("absolute", "abs", "logistic", "fabs", "sign", "copysign", "signbit", "floor", "ceil", "trunc", "rint", "round", "hypot")
     + ("arctan2", "fmax", "fmin", "remainder", "mod", "floor_divide", "cbrt", "logaddexp", "norm", "sort", "heaviside")
     + ("erf", "erfc", "erfinv", "lgamma", "gammaln", "digamma", "polygamma", "trigamma", "ndtri", "zeta", "i0", "i1")
 )

@@ -88,6 +88,11 @@ class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
         """A node of half precision is computed in single."""
         return self.node.dtype.char == "e" or super()._inner(name, arguments)
 
+    def logistic(self, x: Any) -> Any:
+        """One exponential is enough where a choice costs little: of what is not below 0 the other one is 1."""
+        e = self.exp(self.negative(self.absolute(x)))
+        return self.divide(self.where(self.less(x, 0), e, 1), self.add(1, e))
+
     def matmul(self, a: Any, b: Any) -> Value:
         """A product, or the zeros that a sum of no terms is."""
         made = super().matmul(a, b)

@@ -206,6 +206,10 @@ class Recorder:
             return scalar
         return self.copy(x, dtype)
 
+    def logistic(self, x: Any) -> Any:
+        """As the function of this name in `numpy_namespace`, call by call."""
+        return self.divide(self.exp(self.minimum(x, 0)), self.add(1, self.exp(self.negative(self.absolute(x)))))
+
     def hold(self, tensor: Tensor, guard: Guard, new: Value, old: Value) -> Value:
         """The old value in a buffer of its own, and over it the new one by a step that runs behind the guard alone."""
         self.node = tensor
