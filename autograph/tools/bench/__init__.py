@@ -1,4 +1,4 @@
-"""The benchmarks: `python -m autograph bench mlp`, and so for `updates`, `optimizers` and `steps`.
+"""The benchmarks: `python -m autograph bench mlp`, and so for `updates`, `optimizers`, `steps` and `recurrent`.
 
 Every competitor runs in one process, on one thread and one core, in turns. The limits on threads must stand before
 NumPy is loaded, and by the time `main` is called it is; so `main` starts Python once more with them set.
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     benchmarks.add_parser("updates", parents=[shared], help="Adam on 400 small parameters; the costs of a function")
     benchmarks.add_parser("steps", parents=[shared], help="an actor with its critic; functions along rows")
+    benchmarks.add_parser("recurrent", parents=[shared], help="an LSTM over fifty steps, and its gradient")
     optimizers = benchmarks.add_parser("optimizers", parents=[shared], help="a step of every rule that a peer has too")
     optimizers.add_argument("--rule", action="append", metavar="NAME", help="rules with NAME in their name; repeat")
     optimizers.add_argument("--size", type=_count_and_size, action="append", metavar="SIZE", help="400x100, say; repeat")

@@ -23,6 +23,7 @@ MANY_PARAMETERS = "400 parameters of 100 numbers"
 ACTOR_CRITIC = "actor and critic, 64-64 each, batch 64"
 ROWS = 1000
 ROW_FUNCTIONS = tuple(f"{name}, {ROWS} × {ROWS}" for name in ("softmax", "layer normalisation", "log-sum-exp"))
+LSTM = "LSTM 8 → 32, 50 steps, batch 16, and its gradient"
 DISCOUNT, TAU = 0.99, 0.005
 Layers = tuple[tuple[Array, Array], ...]
 
@@ -65,6 +66,20 @@ class RowFunction:
 
 
 @dataclass(frozen=True)
+class Recurrent:
+    """An LSTM from zeros, with gates i, f, g, o side by side in x·w + h·u + b, and the mean of (h − goal)² at the end.
+
+    A row of `batches` holds inputs (batch, time, features) and goals. A step returns the loss, and for proof of the
+    gradient to u one number of it on the diagonal.
+    """
+
+    w: Array
+    u: Array
+    b: Array
+    batches: tuple[tuple[Array, Array], ...]
+
+
+@dataclass(frozen=True)
 class ManyParameters:
     """Adam alone: a step is fed one array of gradients, and returns the last number of the last parameter as it was.
 
@@ -97,10 +112,12 @@ class Stepper(NamedTuple):
     scratch_mb: float | None = None
 
 
-def problem(name: str) -> Network | ManyParameters | ActorCritic | RowFunction:
+def problem(name: str) -> Network | ManyParameters | ActorCritic | RowFunction | Recurrent:
     """The problem of that name, which may be the sizes of a network."""
     if name in ROW_FUNCTIONS:
         return row_function(name)
+    if name == LSTM:
+        return recurrent()
     if name == ACTOR_CRITIC:
         return actor_critic()
     return many_parameters() if name == MANY_PARAMETERS else network(name)
@@ -134,6 +151,16 @@ def row_function(name: str) -> RowFunction:
     rng, title = np.random.default_rng(6), name.partition(",")[0]
     x = _normal(rng, ROWS, ROWS)
     return RowFunction(title, x, _normal(rng, ROWS, 1 if title == "log-sum-exp" else ROWS))
+
+
+@cache
+def recurrent() -> Recurrent:
+    """The problem `LSTM`. All who ask get the same arrays."""
+    rng, features, units, time, batch = np.random.default_rng(7), 8, 32, 50, 16
+    shape = (batch, time, features)
+    batches = tuple((rng.standard_normal(shape, np.float32), _normal(rng, batch, units)) for _ in range(ROTATION))
+    w, u = (_glorot(rng, rows, 4 * units) for rows in (features, units))
+    return Recurrent(w, u, np.zeros(4 * units, np.float32), batches)
 
 
 @cache
