@@ -6,24 +6,29 @@ products; what follows from them by plain arithmetic is computed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isqrt
 from typing import Any
 
 import numpy as np
 
 from autograph.arguments import a_function, truth, whole
 from autograph.control import Body, drawn, enclosed
-from autograph.errors import ArgumentError, AutographError, DTypeError, ShapeError
-from autograph.gradients import gradients
-from autograph.graph.graph import ancestors, descendants, substitute
-from autograph.graph.op import Kind, Op, as_given, floating, register
+from autograph.errors import ArgumentError, DTypeError, ShapeError
+from autograph.graph.graph import ancestors, substitute
+from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor, cast_literal, constant
+from autograph.keeping import factors_of, kept_for, read_of, seed, steps_back
 from autograph.ops.barriers import stop_gradient
 from autograph.ops.contraction import matmul
+from autograph.ops.elementwise import cast, sqrt
 from autograph.ops.filling import zeros_like
 from autograph.ops.joining import concatenate
-from autograph.ops.movement import merge_axes, transpose
+from autograph.ops.movement import merge_axes, reshape, transpose
 from autograph.ops.ranges import arange
+from autograph.ops.rounding import ceil
+from autograph.ops.selection import maximum
+from autograph.ops.shape import size_of
 from autograph.structure import Build, flatten
 from autograph.tensor_type import TensorType, shapes_agree
 
@@ -37,7 +42,7 @@ def kept_type(start: TensorType, new: TensorType, told: str = "a step makes {1} 
     return TensorType(start.dtype, tuple([n if m is None else m for m, n in zip(start.shape, new.shape, strict=True)]))
 
 
-def _scan_type(*types: TensorType, body: Body, reverse: bool, result: int) -> TensorType:
+def _scan_type(*types: TensorType, body: Body, reverse: bool, recompute: bool, result: int) -> TensorType:
     rows = slice(body.carried, body.carried + body.mapped)
     for t, row in zip(types[rows], body.inputs[rows], strict=True):
         if t.ndim != row.ndim + 1 or not shapes_agree(t.shape[1:], row.shape):
@@ -52,7 +57,7 @@ def _scan_type(*types: TensorType, body: Body, reverse: bool, result: int) -> Te
     return TensorType(output.dtype, (next(iter(lengths), None), *output.shape))
 
 
-def _scan(xp: Any, *arrays: Any, body: Body, reverse: bool, result: int | None = None) -> Any:
+def _scan(xp: Any, *arrays: Any, body: Body, reverse: bool, recompute: bool, result: int | None = None) -> Any:
     carried, last = body.carried, body.carried + body.mapped
     states, rows, fixed = list(arrays[:carried]), arrays[carried:last], arrays[last:]
     length = len(rows[0])
@@ -70,121 +75,42 @@ def _scan(xp: Any, *arrays: Any, body: Body, reverse: bool, result: int | None =
 # the gradient --------------------------------------------------------------------------------------------------------
 
 
-def _cheap(tensor: Tensor) -> bool:
-    """Whether to compute it again costs no more than to keep it: plain arithmetic, and what moves elements."""
-    op = tensor.op
-    return (op.kind is Kind.ELEMENTWISE and op.operands is not floating) or op.kind in (Kind.MOVEMENT, Kind.SHAPE, Kind.LEAF)
-
-
-def kept_for(read: Iterable[Tensor], varying: set[Tensor]) -> list[Tensor]:
-    """What the steps have to keep, that `read` can be had again: of those that vary from step to step the dear ones.
-
-    A cheap one whose own inputs would have to be kept for it is kept itself. What has a size that data decides, another one
-    in each step, is always computed again.
-    """
-    kept: dict[Tensor, None] = {}
-    odd = _odd(varying)
-    todo = list(dict.fromkeys(read))
-    for tensor in sorted(todo, key=_cheap):  # the dear ones first
-        if tensor in odd:
-            todo += [x for x in tensor.inputs if x in varying]
-        elif not _cheap(tensor) or _needs_dear(tensor, varying, kept):
-            kept[tensor] = None
-    return list(kept)
-
-
-def _needs_dear(tensor: Tensor, varying: set[Tensor], kept: Mapping[Tensor, None]) -> bool:
-    """Whether a cheap tensor is made of a dear one that is not kept, with none but cheap ones between."""
-    todo = [tensor]
-    for t in todo:
-        if not _cheap(t):
-            return True
-        todo += [x for x in t.inputs if x in varying and x not in kept]
-    return False
-
-
-def _odd(varying: Iterable[Tensor]) -> set[Tensor]:
-    """Those that have a size which data decide."""
-    found: set[Tensor] = set()
-    for tensor in sorted(varying, key=lambda t: t.number):
-        if not tensor.type.is_static and (not found.isdisjoint(tensor.inputs) or _decided_by_data(tensor)):
-            found.add(tensor)
-    return found
-
-
-def _decided_by_data(tensor: Tensor) -> bool:
-    """Whether a size of its is unknown though those of its inputs were known."""
-    body = tensor.params.get("body")
-    if tensor.op.kind is Kind.LEAF or isinstance(body, Body):
-        return isinstance(body, Body) and body.asks and tensor.params["result"] >= body.carried
-    known = [TensorType(x.dtype, tuple([1 if n is None else n for n in x.shape])) for x in tensor.inputs]
-    try:
-        return not tensor.op.infer(*known, **tensor.params).is_static
-    except AutographError:  # of sizes of 1 that do not fit: it would have them from its inputs
-        return False
-
-
-def steps_back(
-    body: Body, cotangents: Iterable[int]
-) -> tuple[dict[int, Placeholder], dict[Tensor, Tensor]]:
-    """For results of one step their cotangents, and those of its inputs: of a state that has one, its result has one too."""
-    floats = [p for p in body.inputs if p.type.is_float]
-    seeds = {k: _seed(body.outputs[k]) for k in sorted(cotangents)}
-    while True:
-        outputs = [body.outputs[k] for k in seeds]
-        found = dict(zip(floats, gradients(outputs, floats, cotangents=list(seeds.values())), strict=True))
-        more = [i for i, p in enumerate(body.inputs[: body.carried]) if i not in seeds and found.get(p) is not None]
-        if not more:
-            return seeds, {p: g for p, g in found.items() if g is not None}
-        seeds |= {i: _seed(body.outputs[i]) for i in more}
-
-
-def _seed(x: Tensor) -> Placeholder:
-    return Placeholder(TensorType(x.dtype, x.shape))
-
-
-def read_of(terms: Sequence[Tensor], seeds: Iterable[Tensor], body: Body) -> tuple[list[Tensor], set[Tensor]]:
-    """What `terms`, made from `seeds` and a step, read of that step alone; and all of the step that varies."""
-    order = ancestors(terms)
-    backward = descendants(seeds, order)
-    varying = descendants(body.inputs[: body.carried + body.mapped], order) - backward
-    read = [x for t in order if t in backward for x in t.inputs if x in varying]
-    return [*read, *(t for t in terms if t in varying)], varying
-
-
 def _scan_vjp(
-    gs: Mapping[int, Tensor], y: Tensor, *inputs: Tensor, body: Body, reverse: bool, result: int
+    gs: Mapping[int, Tensor], y: Tensor, *inputs: Tensor, body: Body, reverse: bool, recompute: bool, result: int
 ) -> tuple[Tensor | None, ...]:
     def again(keeping: Body, count: int) -> Tensor:
-        return apply(_SCAN, *inputs, body=keeping, reverse=reverse, result=count)
+        return apply(_SCAN, *inputs, body=keeping, reverse=reverse, recompute=recompute, result=count)
 
-    return flows_back(again, gs, inputs, body, not reverse)
+    return flows_back(again, gs, inputs, body, not reverse, recompute)
 
 
 def flows_back(
-    again: Callable[[Body, int], Tensor], gs: Mapping[int, Tensor], inputs: Sequence[Tensor], body: Body, reverse: bool
-) -> tuple[Tensor | None, ...]:
+    again: Callable[[Body, int], Tensor], gs: Mapping[int, Tensor], inputs: Sequence[Tensor], body: Body, reverse: bool,
+    recompute: bool = False,
+) -> tuple[Tensor | None, ...]:  # fmt: skip
     """The cotangents of a loop's inputs from those of its results, by a scan over what its steps keep.
 
-    again    a result of the same loop with another graph, which makes more
-    reverse  whether the scan goes from the last step to the first
+    again      a result of the same loop with another graph, which makes more
+    reverse    whether the scan goes from the last step to the first
+    recompute  whether steps keep their states alone, and all else is computed again
     """
     carried, last = body.carried, body.carried + body.mapped
     starts, rows, fixed = inputs[:carried], inputs[carried:last], inputs[last:]
     states, entries, constants = body.inputs[:carried], body.inputs[carried:last], body.inputs[last:]
     seeds, found = steps_back(body, gs)
     back = [i for i in seeds if i < carried]
-    factors = {i: pair for i, p in enumerate(constants) if p in found and (pair := _factors(found[p], body))}
+    products = [] if recompute else [(i, factors_of(found[p], body)) for i, p in enumerate(constants) if p in found]
+    factors = {i: pair for i, pair in products if pair is not None}
     summed = [i for i, p in enumerate(constants) if p in found and i not in factors]
     mapped = [i for i, p in enumerate(entries) if p in found]
-    sums = [_seed(constants[i]) for i in summed]
+    sums = [seed(constants[i]) for i in summed]
     terms = [found[states[i]] if states[i] in found else zeros_like(seeds[i]) for i in back]
     terms += [total + found[constants[i]] for total, i in zip(sums, summed, strict=True)]
     terms += [found[entries[i]] for i in mapped] + [b for _, b in factors.values()]
 
     read, varying = read_of(terms, [*seeds.values(), *sums], body)
     left = [a for a, _ in factors.values() if a not in entries]
-    kept = list(dict.fromkeys([*left, *kept_for([*left, *read], varying)]))
+    kept = [] if recompute else list(dict.fromkeys([*left, *kept_for([*left, *read], varying)]))
     order = ancestors(terms, stop=kept)
     kept += [p for p in states if p in order and p not in kept]
     if not rows and not kept:
@@ -194,14 +120,15 @@ def flows_back(
     memory = [again(keeping, count + k) for k in range(len(kept))]
 
     outputs = [k for k in seeds if k >= carried]
-    found_again = [_seed(x) for x in kept]
+    found_again = [seed(x) for x in kept]
     known = dict(zip([*kept, *constants], [*found_again, *fixed], strict=True))
     own = [*(seeds[i] for i in back), *sums, *(seeds[k] for k in outputs), *entries, *found_again]
     begin = [gs[i] if i in gs else zeros_like(starts[i]) for i in back] + [zeros_like(fixed[i]) for i in summed]
     sequences = [*(gs[k] for k in outputs), *rows, *memory]
     captured, inner = enclosed(substitute(terms, known), own, len(sequences), len(begin))
     flow = [
-        apply(_SCAN, *begin, *sequences, *captured, body=inner, reverse=reverse, result=k) for k in range(len(terms))
+        apply(_SCAN, *begin, *sequences, *captured, body=inner, reverse=reverse, recompute=recompute, result=k)
+        for k in range(len(terms))
     ]
     flows: list[Tensor | None] = [None] * len(inputs)
     for place, term in zip([*back, *(last + i for i in summed), *(carried + i for i in mapped)], flow, strict=False):
@@ -210,16 +137,6 @@ def flows_back(
     for (i, (a, _)), b in zip(factors.items(), flow[len(terms) - len(factors) :], strict=True):
         flows[last + i] = matmul(transpose(_lines(stacks[a])), _lines(b))
     return tuple(flows)
-
-
-def _factors(term: Tensor, body: Body) -> tuple[Tensor, Tensor] | None:
-    """Matrices a, which each step makes before, and b, if a cotangent is aᵀ·b: the sum over all steps is one product."""
-    if term.op.name != "matmul" or term.inputs[0].op.name != "transpose" or any(x.ndim != 2 for x in term.inputs):
-        return None
-    a, b = term.inputs[0].inputs[0], term.inputs[1]
-    order = ancestors(body.outputs)
-    moving = descendants(body.inputs[: body.carried + body.mapped], order)
-    return (a, b) if a in moving else None
 
 
 def _lines(x: Tensor) -> Tensor:
@@ -251,15 +168,18 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     truncate: int | None = None,
+    checkpoint: bool | int = False,
 ) -> Any:
     """state, output = step(state, entry) along the first axis of `sequences`; the last state, and all outputs stacked.
 
-    step        a function of tensors, called once to write its graph down. It gives (new state, output)
+    step        a function of tensors, called to write its graph down. It gives (new state, output)
     start       the first state: a tensor, or nested lists, tuples and dicts of tensors, as the step makes it anew
     sequences   a tensor of shape (length, …), or nested ones of one length, which need not be known. An entry has the same
                 structure, without that axis. None: the entry is None, and `length` says how many steps there are
     reverse     from the last entry to the first; outputs lie where their entries do
     truncate    gradients go through this many of the last steps alone; what was before them, the start too, is a constant to them
+    checkpoint  for gradients keep the states at the begin of segments of so many steps alone, and compute the rest again, a
+                segment at a time; True: of about √length steps. Memory for 10,000 steps is then that of 200
 
     Outputs may be nested, or None. What depends on neither state nor entry is computed once, before. Gradients of every
     order flow to the start, the sequences and all that is read. Raises ShapeError or DTypeError for a state that changes
@@ -296,7 +216,8 @@ def scan(
         return [*new, *(x for x in outputs if x is not None)]
 
     first = typed(begin)
-    found = scanned(flat, first, read, truth(reverse, "scan: reverse"), truncate)
+    segment = checkpoint if isinstance(checkpoint, bool) else whole(checkpoint, "scan: checkpoint", 1)
+    found = scanned(flat, first, read, truth(reverse, "scan: reverse"), truncate, segment)
     present, as_output = told
     stacks = iter(found[len(begin) :])
     return as_state(iter(found)), as_output(iter([next(stacks) if there else None for there in present]))
@@ -314,11 +235,17 @@ def _sequence(x: Any) -> Tensor:
 
 
 def scanned(
-    step: Callable[..., Sequence[Any]], start: Sequence[Tensor], rows: Sequence[Tensor], reverse: bool, truncate: Any = None
-) -> list[Tensor]:
-    """As `scan`, of flat lists: step(*states, *entries) → [*new states, *outputs]; the last states, and outputs stacked."""
+    step: Callable[..., Sequence[Any]], start: Sequence[Tensor], rows: Sequence[Tensor], reverse: bool, truncate: Any = None,
+    segment: bool | int = False, recompute: bool = False,
+) -> list[Tensor]:  # fmt: skip
+    """As `scan`, of flat lists: step(*states, *entries) → [*new states, *outputs]; the last states, and outputs stacked.
+
+    recompute   whether a gradient's scan has the states alone, and computes all else again
+    """
     if truncate is not None:
-        return _truncated(step, start, rows, reverse, whole(truncate, "scan: truncate", 1))
+        return _truncated(step, start, rows, reverse, whole(truncate, "scan: truncate", 1), segment)
+    if segment is not False:
+        return _in_segments(step, start, rows, reverse, segment)
     own = [Placeholder(TensorType(x.dtype, x.shape)) for x in start]
     entries = [Placeholder(TensorType(x.dtype, x.shape[1:])) for x in rows]
     mark = (own + entries)[-1].number
@@ -328,7 +255,9 @@ def scanned(
     carried = [*own, *draws.own]
     captured, body = enclosed(outputs, [*carried, *entries], len(entries), len(carried))
     given = [*start, *draws.starts, *rows, *captured]
-    found = [apply(_SCAN, *given, body=body, reverse=reverse, result=k) for k in range(len(outputs))]
+    found = [
+        apply(_SCAN, *given, body=body, reverse=reverse, recompute=recompute, result=k) for k in range(len(outputs))
+    ]
     draws.settle(found[states : len(carried)])
     return [*found[:states], *found[len(carried) :]]
 
@@ -351,13 +280,52 @@ def _typed(value: Any, partner: Tensor | None) -> Tensor:
 
 
 def _truncated(
-    step: Callable[..., Sequence[Any]], start: Sequence[Tensor], rows: Sequence[Tensor], reverse: bool, most: int
-) -> list[Tensor]:
+    step: Callable[..., Sequence[Any]], start: Sequence[Tensor], rows: Sequence[Tensor], reverse: bool, most: int,
+    segment: bool | int,
+) -> list[Tensor]:  # fmt: skip
     """All steps but the last so many as a scan of their own, whose results are constants to gradients."""
     cut = slice(most, None) if reverse else slice(None, -most)
     rest = slice(None, most) if reverse else slice(-most, None)
     states = len(start)
     before = list(map(stop_gradient, scanned(step, start, [x[cut] for x in rows], reverse)))
-    after = scanned(step, before[:states], [x[rest] for x in rows], reverse)
+    after = scanned(step, before[:states], [x[rest] for x in rows], reverse, None, segment)
+    return _one_behind_the_other(before, after, states, reverse)
+
+
+def _one_behind_the_other(before: list[Tensor], after: list[Tensor], states: int, reverse: bool) -> list[Tensor]:
+    """The results of one scan that goes on where another ended, as those of one."""
     pairs = zip(before[states:], after[states:], strict=True)
     return [*after[:states], *(concatenate([a, b] if reverse else [b, a]) for b, a in pairs)]
+
+
+def _in_segments(
+    step: Callable[..., Sequence[Any]], start: Sequence[Tensor], rows: Sequence[Tensor], reverse: bool, size: bool | int
+) -> list[Tensor]:
+    """A scan over segments, of which gradients know the states between them; and one over the entries that fill none."""
+    known = rows[0].shape[0]
+    length: Any = size_of(rows[0], 0) if known is None else known
+    if size is not True:
+        each: Any = size
+    elif known is None:
+        each = maximum(cast(ceil(sqrt(cast(length, "float64"))), "int64"), 1)
+    else:
+        each = max(isqrt(known - 1) + 1, 1) if known else 1
+    whole_, states = length // each * each, len(start)
+    cut = slice(length - whole_, None) if reverse else slice(None, whole_)
+    rest = slice(None, length - whole_) if reverse else slice(whole_, None)
+
+    def segment(*given: Tensor) -> list[Tensor]:
+        return scanned(step, given[:states], given[states:], reverse)
+
+    some = [reshape(x[cut], (length // each, each, *_sizes(x))) for x in rows]
+    before = scanned(segment, start, some, reverse, recompute=True)
+    before[states:] = [merge_axes(x, (2, *(1,) * (x.ndim - 2))) for x in before[states:]]
+    if known is not None and whole_ == length:
+        return before
+    after = scanned(step, before[:states], [x[rest] for x in rows], reverse)
+    return _one_behind_the_other(before, after, states, reverse)
+
+
+def _sizes(x: Tensor) -> list[Any]:
+    """The sizes of an entry: numbers where known, tensors where not."""
+    return [size_of(x, axis) if size is None else size for axis, size in enumerate(x.shape) if axis]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,35 @@ def test_gradients_go_through_so_many_of_the_last_steps(truncate: int, reverse: 
     else:
         whole = looped(*x, reverse=reverse)
         assert_same(x, [*ours[:1], *grads[0][1:]], [*whole[:1], *ag.gradients(loss(whole), x)[1:]])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("checkpoint", [True, 1, 2, 5, 7])
+def test_segments_change_neither_values_nor_gradients(checkpoint: Any, reverse: bool) -> None:
+    known, unknown = inputs(), inputs(None)
+    plain = looped(*known, reverse=reverse)
+    wanted = ag.function(known, [*plain, *ag.gradients(loss(plain), known)])(*ARRAYS)
+    for x in (known, unknown):
+        ours = looped(*x, reverse=reverse, checkpoint=checkpoint)
+        for a, b in zip(ag.function(x, [*ours, *ag.gradients(loss(ours), x)])(*ARRAYS), wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_segments_hold_a_gradient_s_memory_down() -> None:
+    x, w = ag.placeholder((900, 4, 8)), ag.placeholder((8, 8))
+    peaks = []
+    for checkpoint in (False, True):
+        last, _ = ag.scan(
+            lambda h, e: (ag.tanh(ag.matmul(ag.sigmoid(h), w)) + e, None), ag.zeros_like(x[0]), x, checkpoint=checkpoint
+        )
+        f = ag.function([x, w], ag.gradients(ag.reduce_sum(last), w), executor="numpy")
+        arrays = np.ones((900, 4, 8), "float32"), np.ones((8, 8), "float32")
+        f(*arrays)
+        tracemalloc.start()
+        f(*arrays)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] / 4
 
 
 def test_states_and_outputs_of_any_rank_and_dtype_nest() -> None:
@@ -219,7 +249,7 @@ def test_an_error_names_the_op_and_changes_nothing() -> None:
         ag.scan(lambda h, e: (h[:2], None), ag.placeholder((3,)), ag.placeholder((4,)))
 
 
-@pytest.mark.parametrize("options", [{"truncate": 0}, {"length": 2.5}, {"reverse": "yes"}])
+@pytest.mark.parametrize("options", [{"truncate": 0}, {"length": 2.5}, {"reverse": "yes"}, {"checkpoint": 0}])
 def test_options_are_checked(options: dict[str, Any]) -> None:
     with pytest.raises((ag.ArgumentError, ag.ArgumentTypeError)):
         ag.scan(lambda h, e: (h + e, None), ag.constant(0.0), ag.placeholder((3,)), **options)
