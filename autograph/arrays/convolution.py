@@ -47,10 +47,14 @@ def _laid_out(x: Array, taps: Sequence[int], counts: Sequence[int], window: Wind
 
 
 def _blocks(counts: Sequence[int], terms: int) -> Iterator[tuple[slice, slice]]:
-    """Some images, or some rows of one image, at a time. counts: (n, count…, m); terms: numbers laid out for a window."""
+    """Some images, or some rows of one image, at a time. counts: (n, count…, m); terms: numbers laid out for a window.
+
+    At least as many numbers as the kernel has, which is read for each block.
+    """
     images, rows, *others = counts[:-1]
+    most = max(BLOCK, terms * counts[-1])
     each = max(math.prod(others) * terms, 1)
-    some, few = max(BLOCK // max(rows * each, 1), 1), max(BLOCK // each, 1)
+    some, few = max(most // max(rows * each, 1), 1), max(most // each, 1)
     for i in range(0, images, some):
         for r in range(0, rows, few):
             yield slice(i, i + some), slice(r, r + few)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,12 @@ from autograph.arrays import convolution, windows
 from autograph.arrays.windows import Window
 from autograph.executors.native import products
 from autograph.executors.native.matrices import MatrixRecorder
-from autograph.executors.native.special import into
 from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Step, Value, stand_in
 from autograph.tensor_type import DType
 
 Shape = tuple[int, ...]
+NEAR = 2**19  # bytes of an image, in and out, that stay in the cache
 
 
 def _strides(x: Value) -> Shape:
@@ -34,45 +35,56 @@ def _loops(counts: Sequence[int], *strides: Sequence[int]) -> list[Any]:
 
 
 def _forward(step: Step) -> Written:
-    """The windows of a row of places by the kernel: their channels, and taps along the last axis, go by one loop if they can."""
-    x, kernel, window, groups = step.arguments
+    """The windows of a row of places by the kernel: their channels, and taps along the last axis, go by one loop if they can.
+
+    Of a kernel in panels, (panels, taps…, c, columns), each panel stays near while all windows go by.
+    """
+    x, kernel, taps, window, groups = step.arguments
     y = step.result
-    (*taps, c, m), (n, *counts, _) = kernel.shape, y.shape
-    (batch, *steps, one), (*factors, line, column), (image, *rows, _) = map(_strides, (x, kernel, y))
+    (n, *counts, m), (*_, c, columns) = y.shape, kernel.shape
+    (batch, *steps, one), (panel, *factors, line, column), (image, *rows, _) = map(_strides, (x, kernel, y))
     ahead = [far * s for far, s in zip(steps, window.strides, strict=True)]
     apart = [far * d for far, d in zip(steps, window.dilation, strict=True)]
-    still = [0] * len(counts)
     around = [(groups, c * one, m // groups * column, m // groups * column), (n, batch, 0, image)]
-    around += _loops(counts, ahead, still, rows)[:-1]
+    around += _loops(counts, ahead, [0] * len(counts), rows)[:-1]
     nest = products.Nest(around, [*_loops(taps, apart, factors), (c, one, line)]).plain()
-    return _nested(step, counts[-1], m // groups, nest, (x, ahead[-1]), kernel, (y, rows[-1]), exact=False)
+    beside = column if columns == m else panel // columns
+    return _nested(step, (counts[-1], m // groups), nest, (x, ahead[-1]), (kernel, beside), (y, rows[-1]), exact=False)
 
 
 def _to_kernel(step: Step) -> Written:
-    """What the windows see by what they get, image by image: the part of the kernel that a row of taps has is C."""
+    """What the windows see by what they get, image by image, or row by row of large ones: C is a row of taps."""
     x, g, taps, window, groups = step.arguments
     total = step.result
     (*_, c, m), (n, *counts, _) = total.shape, g.shape
     (batch, *steps, one), (*factors, line, column), (image, *rows, _) = map(_strides, (x, total, g))
     ahead = [far * s for far, s in zip(steps, window.strides, strict=True)]
     apart = [far * d for far, d in zip(steps, window.dilation, strict=True)]
+    places = _loops(counts, ahead, rows)
+    cut = len(places) - 1 if batch + image > NEAR else 0
     around = [(groups, c * one, m // groups * column, m // groups * column), (n, batch, image, 0)]
+    around += [(count, far, by, 0) for count, far, by in places[:cut]]
     around += [(count, far, 0, to) for count, far, to in _loops(taps, apart, factors)]
-    nest = products.Nest(around, _loops(counts, ahead, rows)).plain()
-    taps_together = groups == 1 and apart[-1] == c * one
-    lines = c * taps[-1] if taps_together else c
-    if taps_together:
-        nest = products.Nest([*around[:-1]], _loops(counts, ahead, rows)).plain()
-    return _nested(step, lines, m // groups, nest, (x, one), g, (total, line), exact=True)
+    together = groups == 1 and apart[-1] == c * one
+    nest = products.Nest(around[: len(around) - together], places[cut:]).plain()
+    size = c * taps[-1] if together else c, m // groups
+    return _nested(step, size, nest, (x, one), (g, column), (total, line), exact=True)
 
 
 def _nested(
-    step: Step, m: int, n: int, nest: products.Nest, a: tuple[Value, int], b: Value, c: tuple[Value, int], exact: bool
-) -> Written:
-    type = b.dtype.str[1:]
-    block = products.fitting(m, n, products.width(type), exact)
+    step: Step, size: tuple[int, int], nest: products.Nest, a: tuple[Value, int], b: tuple[Value, int], c: tuple[Value, int],
+    exact: bool,
+) -> Written:  # fmt: skip
+    type = b[0].dtype.str[1:]
+    block = products.fitting(*size, products.width(type), exact)
     text = products.text(type, block, len(nest.around), len(nest.terms), True, exact)
-    return Written(text, products.words(m, n, nest, a, b, c), (), effort=math.prod([count for count, *_ in nest.terms]))
+    return Written(text, products.words(*size, nest, a, b, c), (), effort=math.prod([count for count, *_ in nest.terms]))
+
+
+def by_panels(x: Any, kernel: Any, taps: Shape, window: Window, groups: int, out: Any) -> None:
+    """NumPy's form of `conv` with a kernel in panels."""
+    whole = np.moveaxis(kernel, 0, -2)
+    np.copyto(out, convolution.conv(x, whole.reshape(*whole.shape[:-2], out.shape[-1]), window, groups))
 
 
 def adding(x: Any, g: Any, taps: Shape, window: Window, groups: int, out: Any) -> None:
@@ -80,7 +92,14 @@ def adding(x: Any, g: Any, taps: Shape, window: Window, groups: int, out: Any) -
     out += convolution.conv_to_kernel(x, g, taps, window, groups)
 
 
-CONVOLVING: dict[Callable[..., Any], Callable[[Step], Written]] = {into("conv"): _forward, adding: _to_kernel}
+CONVOLVING: dict[Callable[..., Any], Callable[[Step], Written]] = {by_panels: _forward, adding: _to_kernel}
+
+
+def _met(place: int, stride: int, dilation: int, taps: int) -> range:
+    """The taps of an axis that meet places a stride apart, of which the first is `place`."""
+    every = stride // math.gcd(stride, dilation)
+    return range(next((k for k in range(min(every, taps)) if (k * dilation - place) % stride == 0), taps), taps, every)
+
 
 # recording -----------------------------------------------------------------------------------------------------------
 
@@ -106,11 +125,28 @@ class ConvolvingRecorder(MatrixRecorder):
         if 0 in shape or not c:
             return self._filled(x.dtype, shape, 0)
         wide, plain = self._roomy(x, taps, window)
-        if math.prod(taps) == groups == 1 and set(window.strides) == {1}:
-            return self.reshape(self.matmul(self.reshape(wide, (-1, c)), self.reshape(self._dense(kernel), (c, m))), shape)
+        if math.prod(taps) == groups == 1:
+            rows = self.reshape(self._at_first_tap(wide, plain, shape), (-1, c))
+            return self.reshape(self.matmul(rows, self.reshape(self._dense(kernel), (c, m))), shape)
         if c == 1 < groups:
             return self._each_channel(wide, kernel, plain, shape)
-        return self._placed("conv", x.dtype, shape, wide, self._dense(kernel), plain, groups)
+        panels = self._in_panels(self._dense(kernel), groups)
+        return self._step("conv", by_panels, x.dtype, shape, wide, panels, tuple(taps), plain, groups)
+
+    def _in_panels(self, kernel: Value, groups: int) -> Value:
+        """The kernel as (panels, taps…, c, columns), the columns those of a block; in one panel where blocks overlap."""
+        *taps, c, m = kernel.shape
+        columns = 2 * products.width(kernel.dtype.str[1:])
+        if groups > 1 or m % columns or m == columns:
+            return self.reshape(kernel, (1, *kernel.shape))
+        terms = math.prod(taps) * c
+        turned = self._dense(self.transpose(self.reshape(kernel, (terms, m // columns, columns)), (1, 0, 2)))
+        return self.reshape(turned, (m // columns, *taps, c, columns))
+
+    def _at_first_tap(self, wide: Value, window: Window, counts: Shape) -> Value:
+        """What the first tap of each window sees, in C order."""
+        ((_, places),) = window.taps((1,) * len(window.strides), counts[1:-1])
+        return self._dense(self._at(wide, (slice(None), *places)))
 
     def _each_channel(self, wide: Value, kernel: Value, window: Window, shape: Shape) -> Value:
         """Where each channel is a group, a sum of products of what the taps see."""
@@ -133,8 +169,7 @@ class ConvolvingRecorder(MatrixRecorder):
         if 0 in shape or not m or 0 in counts:
             return self._filled(g.dtype, shape, 0)
         if set(window.strides) != {1}:
-            g = self._apart(g, window.strides)
-            window, counts = window._replace(strides=(1,) * len(counts), padding=window.ends(sizes, taps)), g.shape[1:-1]
+            return self._by_phases(g, kernel, sizes, window, groups)
         back = convolution.turned(sizes, taps, counts, window)
         if back is not None:
             return self.conv(g, self._dense(convolution.turned_kernel(self, self._dense(kernel), groups)), back, groups)
@@ -143,13 +178,26 @@ class ConvolvingRecorder(MatrixRecorder):
         wide = self.conv_to_input(g, kernel, room, window._replace(padding=((0, 0),) * len(ends)), groups)
         return self._dense(self._at(wide, (slice(None), *windows.inside(sizes, ends))))
 
-    def _apart(self, g: Value, strides: Shape) -> Value:
-        """g with zeros between its places, so that windows go on by 1."""
-        batch, *counts, m = g.shape
-        spread = [(count - 1) * s + 1 for count, s in zip(counts, strides, strict=True)]
-        wide = self._filled(g.dtype, (batch, *spread, m), 0)
-        self._put(g, self._at(wide, (slice(None), *[slice(None, None, s) for s in strides])))
-        return wide
+    def _by_phases(self, g: Value, kernel: Value, sizes: Shape, window: Window, groups: int) -> Value:
+        """Places that are a stride apart meet the same taps: for each place within a stride, a part of the result."""
+        *taps, c, _ = kernel.shape
+        ends = window.ends(sizes, taps)
+        wide = self.scratch(g.dtype, (g.shape[0], *[n + sum(end) for n, end in zip(sizes, ends, strict=True)], c * groups))
+        for place in product(*map(range, map(min, window.strides, wide.shape[1:]))):
+            part = self._at(wide, (slice(None), *[slice(p, None, s) for p, s in zip(place, window.strides, strict=True)]))
+            met = [_met(*axis) for axis in zip(place, window.strides, window.dilation, taps, strict=True)]
+            if not all(map(len, met)):
+                self._put(self.constant(np.zeros((), g.dtype)), part)
+                continue
+            some = self._dense(self._at(kernel, tuple([slice(m.start, m.stop, m.step) for m in met])))
+            late = [(m.start * d - p) // s for m, d, p, s in zip(met, window.dilation, place, window.strides, strict=True)]
+            apart = tuple([m.step * d // s for m, d, s in zip(met, window.dilation, window.strides, strict=True)])
+            back = []
+            for m, far, by, n, count in zip(met, apart, late, part.shape[1:], g.shape[1:], strict=False):
+                back.append(((len(m) - 1) * far + by, n - by - count))
+            turned = self._dense(convolution.turned_kernel(self, some, groups))
+            self._put(self.conv(g, turned, Window((1,) * len(taps), apart, tuple(back)), groups), part)
+        return self._dense(self._at(wide, (slice(None), *windows.inside(sizes, ends))))
 
     def conv_to_kernel(self, x: Any, g: Any, taps: Shape, window: Window, groups: int) -> Value:
         x, g = self._known(x), self._known(g)
@@ -159,8 +207,8 @@ class ConvolvingRecorder(MatrixRecorder):
         if 0 in x.shape or 0 in g.shape:
             return self._filled(x.dtype, (*taps, c, m), 0)
         wide, plain = self._roomy(x, taps, window)
-        if math.prod(taps) == groups == 1 and set(window.strides) == {1}:
-            rows = self.transpose(self.reshape(wide, (-1, c)), (1, 0))
+        if math.prod(taps) == groups == 1:
+            rows = self.transpose(self.reshape(self._at_first_tap(wide, plain, g.shape), (-1, c)), (1, 0))
             return self.reshape(self.matmul(rows, self.reshape(self._dense(g), (-1, m))), (*taps, c, m))
         if c == 1 < groups:
             return self._kernel_of_each(wide, g, taps, plain)

@@ -354,7 +354,7 @@ def _small_product(a: Located, b: Located, c: Located) -> Words | None:
     many, apart = steps
     nest = products.Nest([(many, apart[0], apart[1], apart[2])], [(k, a.layout.strides[-1], b.layout.strides[-2])])
     left, result = (a.address, a.layout.strides[-2]), (c.address, c.layout.strides[-2])
-    return [*products.words(m, n, nest, left, b.address, result)]
+    return [*products.words(m, n, nest, left, (b.address, b.layout.itemsize), result)]
 
 
 def _blas_product(a: Located, b: Located, c: Located) -> Words | None:

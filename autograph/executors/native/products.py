@@ -80,7 +80,8 @@ def text(type: str, block: Block, around: int = 1, terms: int = 1, panels_first:
     """The kernel for floats of a type, with so many loops around products, and over their terms.
 
     Its words: m, n; for each loop around how many turns, and the steps of A, B and C; for each over terms how many turns, and
-    the steps of A and B; the address of A and the distance of its rows; that of B; that of C and the distance of its rows.
+    the steps of A and B; the address of A and the distance of its rows; that of B and the distance of its columns, of those
+    that do not stand in one block; that of C and the distance of its rows.
 
     panels_first  the columns of a block go through all loops before the next ones do, so that their part of B stays near
     adds          products are added to C; then blocks must not overlap
@@ -89,8 +90,8 @@ def text(type: str, block: Block, around: int = 1, terms: int = 1, panels_first:
     m, n = code.word(), code.word()
     loops = [[code.word() for _ in range(4)] for _ in range(around)]
     sums = [[code.word() for _ in range(3)] for _ in range(terms)]
-    a, left, b, c, down = (code.word(kind) for kind in ("ptr", "i64", "ptr", "ptr", "i64"))
-    writer = _Writer(code, type, block, m, n, sums, (left, down), adds)
+    a, left, b, across, c, down = (code.word(kind) for kind in ("ptr", "i64", "ptr", "i64", "ptr", "i64"))
+    writer = _Writer(code, type, block, m, n, sums, (left, down), across, adds)
 
     def nested(level: int, a: str, b: str, c: str, inner: Callable[[str, str, str], None]) -> None:
         if level == around:
@@ -112,11 +113,11 @@ def text(type: str, block: Block, around: int = 1, terms: int = 1, panels_first:
 
 
 def words(
-    m: int, n: int, nest: Nest, a: tuple[Where, int], b: Where, c: tuple[Where, int]
+    m: int, n: int, nest: Nest, a: tuple[Where, int], b: tuple[Where, int], c: tuple[Where, int]
 ) -> list[int | Where]:
-    """The words of such a kernel: A and C with the distances of their rows in bytes."""
+    """The words of such a kernel: A and C with the distances of their rows, B with that of its columns, in bytes."""
     numbers = [number for loops in nest for loop in loops for number in loop]
-    return [m, n, *numbers, *a, b, *c]
+    return [m, n, *numbers, *a, *b, *c]
 
 
 @functools.cache
@@ -167,11 +168,11 @@ def _dealt(code: Code, a: Number, b: Number, width: int) -> list[Number]:
 class _Writer:
     def __init__(
         self, code: Code, type: str, block: Block, m: str, n: str, sums: Sequence[Sequence[str]], rows: tuple[str, str],
-        adds: bool,
+        column: str, adds: bool,
     ) -> None:  # fmt: skip
         self.code, self.type, self.block = code, type, block
         self.m, self.n, self.adds = m, n, adds
-        self.sums, self.rows = sums, rows
+        self.sums, self.rows, self.column = sums, rows, column
         self.width = width(type)
         self.vector = Emitter(self.width, code.name).llvm_type(type)
         across = block.vectors * self.width
@@ -193,7 +194,8 @@ class _Writer:
 
         def panel(at: At, _: list[Number]) -> list[Number]:
             mask = self._mask(at.i) if self.block.masked else None
-            inner(self._right(b, at.i), self._right(c, at.i), mask)
+            start = self.code.line(f"getelementptr i8, ptr {b}, i64 {self.code.line(f'mul i64 {self.column}, {at.i}')}")
+            inner(start, self._right(c, at.i), mask)
             return []
 
         self.code.turns(self.n, self.across, panel)
