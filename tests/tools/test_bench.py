@@ -15,7 +15,17 @@ from autograph.tools import bench
 from autograph.tools.bench import child, contest, embeddings, mlp, optimizers, recurrent, report, timing, updates
 from autograph.tools.bench import steps as bench_steps
 from autograph.tools.bench.contest import Competitor, Mismatch, Row
-from autograph.tools.bench.problems import ACTOR_CRITIC, LSTM, MANY_PARAMETERS, ROTATION, ROW_FUNCTIONS, network, problem, steps
+from autograph.tools.bench.problems import (
+    ACTOR_CRITIC,
+    IMAGES,
+    LSTM,
+    MANY_PARAMETERS,
+    ROTATION,
+    ROW_FUNCTIONS,
+    network,
+    problem,
+    steps,
+)
 from autograph.tools.bench.rules import RULES, Rule
 
 SMALL = "4-64-64-2"
@@ -23,6 +33,7 @@ EVERYONE = [
     *((SMALL, c) for c in mlp.COMPETITORS if c.whole and not c.slow),
     *(("784-500-10", c) for c in mlp.COMPETITORS if c.whole and not c.slow),
     *((ACTOR_CRITIC, c) for c in bench_steps.AGENTS),
+    *((IMAGES, c) for c in bench_steps.NETWORKS),
     *((name, c) for name in ROW_FUNCTIONS for c in bench_steps.FUNCTIONS if c.whole),
     *((LSTM, c) for c in recurrent.COMPETITORS),
     *((MANY_PARAMETERS, c) for c in updates.COMPETITORS if c.source != "peers_jax:updates"),  # seconds to compile

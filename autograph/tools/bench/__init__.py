@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "--network", type=_sizes, action="append", metavar="SIZES", help="this network alone, as 784-128-10; repeat"
     )
     benchmarks.add_parser("updates", parents=[shared], help="Adam on 400 small parameters; the costs of a function")
-    benchmarks.add_parser("steps", parents=[shared], help="an actor with its critic; functions along rows")
+    benchmarks.add_parser("steps", parents=[shared], help="an actor with its critic; a network of convolutions; along rows")
     benchmarks.add_parser("recurrent", parents=[shared], help="an LSTM over fifty steps, and its gradient")
     optimizers = benchmarks.add_parser("optimizers", parents=[shared], help="a step of every rule that a peer has too")
     optimizers.add_argument("--rule", action="append", metavar="NAME", help="rules with NAME in their name; repeat")

@@ -6,7 +6,7 @@ from autograph import backend as K
 from autograph.graph.tensor import Tensor, Variable
 from optimizers import Adam, soft_update
 
-from .problems import BETA_1, BETA_2, DISCOUNT, EPSILON, RATE, ROTATION, TAU, ActorCritic, Layers, RowFunction, Step
+from .problems import BETA_1, BETA_2, DISCOUNT, EPSILON, RATE, ROTATION, TAU, ActorCritic, ImageNetwork, Layers, RowFunction, Step
 
 Net = list[tuple[Variable, Variable]]
 
@@ -52,6 +52,27 @@ def _flat(net: Net) -> list[Variable]:
 def actor_critic_native(problem: ActorCritic) -> Step:
     """The same as machine code."""
     return actor_critic(problem, "native")
+
+
+def images(problem: ImageNetwork, executor: str = "numpy") -> Step:
+    """A convolutional network as with Keras's backend."""
+    x, targets = (K.placeholder(array.shape) for array in problem.batches[0])
+    kernels, ((w, b),) = _net(problem.kernels), _net((problem.layer,))
+    h: Tensor = x
+    for kernel, bias in kernels:
+        h = K.pool2d(K.relu(K.bias_add(K.conv2d(h, kernel, padding="same"), bias)), (2, 2), (2, 2))
+    scores = K.dot(K.batch_flatten(h), w) + b
+    loss = K.mean(K.categorical_crossentropy(targets, scores, from_logits=True))
+    adam = Adam(lr=RATE, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON)
+    updates = adam.get_updates(loss, [*_flat(kernels), w, b])
+    train = K.function([x, targets], [loss], updates=updates, executor=executor)
+    batches = [list(batch) for batch in problem.batches]
+    return lambda i: train(batches[i % ROTATION])[0]
+
+
+def images_native(problem: ImageNetwork) -> Step:
+    """The same as machine code."""
+    return images(problem, "native")
 
 
 def along_rows(problem: RowFunction, executor: str = "numpy") -> Step:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .problems import BETA_1, BETA_2, DISCOUNT, EPSILON, RATE, ROTATION, TAU, ActorCritic, Layers, RowFunction, Step
+from .problems import BETA_1, BETA_2, DISCOUNT, EPSILON, RATE, ROTATION, TAU, ActorCritic, ImageNetwork, Layers, RowFunction, Step
 
 
 def actor_critic_jax(problem: ActorCritic) -> Step:
@@ -91,6 +91,75 @@ def actor_critic_torch(problem: ActorCritic) -> Step:
             torch._foreach_lerp_(late, own, TAU)
         for adam in adams:
             adam.step()
+        return loss.item()
+
+    return step
+
+
+def images_jax(problem: ImageNetwork) -> Step:
+    """Channels last, everything under one jit, the state donated."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    adam = optax.adam(RATE, b1=BETA_1, b2=BETA_2, eps=EPSILON)
+
+    def loss_of(parameters: Any, h: Any, targets: Any) -> Any:
+        kernels, (w, b) = parameters
+        for kernel, bias in kernels:
+            seen = jax.lax.conv_general_dilated(h, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            places = (1, 2, 2, 1)
+            h = jax.lax.reduce_window(jax.nn.relu(seen + bias), -jnp.inf, jax.lax.max, places, places, "VALID")
+        scores = h.reshape(len(h), -1) @ w + b
+        return -jnp.mean(jnp.sum(targets * jax.nn.log_softmax(scores), axis=1))
+
+    def train(parameters: Any, state: Any, batch: Any) -> Any:
+        loss, gradients = jax.value_and_grad(loss_of)(parameters, *batch)
+        changes, state = adam.update(gradients, state)
+        return loss, optax.apply_updates(parameters, changes), state
+
+    compiled = jax.jit(train, donate_argnums=(0, 1))
+    parameters: Any = jax.tree.map(jnp.array, (problem.kernels, problem.layer))
+    state: Any = adam.init(parameters)
+    batches = jax.device_put(problem.batches)
+
+    def step(i: int) -> float:
+        nonlocal parameters, state
+        loss, parameters, state = compiled(parameters, state, batches[i % ROTATION])
+        return float(loss)
+
+    return step
+
+
+def images_torch(problem: ImageNetwork) -> Step:
+    """Eager, with fused Adam; channels first, as its modules have them, so that the layer's rows are in another order."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    torch.set_num_threads(1)
+    modules: list[torch.nn.Module] = []
+    for kernel, bias in problem.kernels:
+        one = torch.nn.Conv2d(kernel.shape[2], kernel.shape[3], 3, padding=1)
+        with torch.no_grad():
+            one.weight.copy_(torch.tensor(kernel.transpose(3, 2, 0, 1)))
+            one.bias.copy_(torch.tensor(bias))
+        modules += [one, torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    w, b = problem.layer
+    last = torch.nn.Linear(*w.shape)
+    with torch.no_grad():
+        last.weight.copy_(torch.tensor(w.reshape(7, 7, 32, -1).transpose(3, 2, 0, 1).reshape(w.shape[::-1])))
+        last.bias.copy_(torch.tensor(b))
+    model = torch.nn.Sequential(*modules, torch.nn.Flatten(), last)
+    adam = torch.optim.Adam(model.parameters(), RATE, (BETA_1, BETA_2), EPSILON, fused=True)
+    batches = [(torch.tensor(x.transpose(0, 3, 1, 2).copy()), torch.tensor(t)) for x, t in problem.batches]
+
+    def step(i: int) -> float:
+        x, targets = batches[i % ROTATION]
+        adam.zero_grad()
+        loss = cross_entropy(model(x), targets)
+        loss.backward()
+        adam.step()
         return loss.item()
 
     return step

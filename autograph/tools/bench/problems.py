@@ -21,6 +21,7 @@ BATCH_SIZES = {"4-64-64-2": 32, "784-128-10": 32, "784-512-512-10": 128, "784-50
 PLAIN = {"784-500-10"}  # networks that learn by SGD, from one case after another
 MANY_PARAMETERS = "400 parameters of 100 numbers"
 ACTOR_CRITIC = "actor and critic, 64-64 each, batch 64"
+IMAGES = "28 × 28 images, two convolutions, batch 32"
 ROWS = 1000
 ROW_FUNCTIONS = tuple(f"{name}, {ROWS} × {ROWS}" for name in ("softmax", "layer normalisation", "log-sum-exp"))
 LSTM = "LSTM 8 → 32, 50 steps, batch 16, and its gradient"
@@ -54,6 +55,20 @@ class ActorCritic:
     actor: Layers
     critic: Layers
     batches: tuple[tuple[Array, Array, Array, Array], ...]
+
+
+@dataclass(frozen=True)
+class ImageNetwork:
+    """A step of a small convolutional network: twice a convolution of 3 × 3 places with a bias, relu, and the maximum of 2 × 2;
+    then a layer, softmax cross-entropy, Adam; it returns the loss.
+
+    kernels  (3, 3, channels in, channels out), of images whose channels are last
+    layer    of the pixels of all channels, in that order
+    """
+
+    kernels: Layers
+    layer: tuple[Array, Array]
+    batches: tuple[tuple[Array, Array], ...]
 
 
 @dataclass(frozen=True)
@@ -112,7 +127,7 @@ class Stepper(NamedTuple):
     scratch_mb: float | None = None
 
 
-def problem(name: str) -> Network | ManyParameters | ActorCritic | RowFunction | Recurrent:
+def problem(name: str) -> Network | ManyParameters | ActorCritic | ImageNetwork | RowFunction | Recurrent:
     """The problem of that name, which may be the sizes of a network."""
     if name in ROW_FUNCTIONS:
         return row_function(name)
@@ -120,6 +135,8 @@ def problem(name: str) -> Network | ManyParameters | ActorCritic | RowFunction |
         return recurrent()
     if name == ACTOR_CRITIC:
         return actor_critic()
+    if name == IMAGES:
+        return image_network()
     return many_parameters() if name == MANY_PARAMETERS else network(name)
 
 
@@ -143,6 +160,18 @@ def actor_critic() -> ActorCritic:
     batches = [tuple(rng.standard_normal(shape, np.float32) for shape in shapes) for _ in range(ROTATION)]
     actor, critic = _layers(rng, (states, 64, 64, actions)), _layers(rng, (states + actions, 64, 64, 1))
     return ActorCritic(actor, critic, tuple(batches))  # type: ignore[arg-type]  # four each
+
+
+@cache
+def image_network() -> ImageNetwork:
+    """The problem `IMAGES`: 16 and 32 channels, ten classes. All who ask get the same arrays."""
+    rng, classes, batch = np.random.default_rng(7), 10, 32
+    kernels = [_glorot(rng, 9 * a, b).reshape(3, 3, a, b) for a, b in ((1, 16), (16, 32))]
+    ((w, b),) = _layers(rng, (7 * 7 * 32, classes))
+    one_hot = np.eye(classes, dtype=np.float32)
+    labels = rng.integers(0, classes, (ROTATION, batch))
+    batches = tuple((rng.standard_normal((batch, 28, 28, 1), np.float32), one_hot[row]) for row in labels)
+    return ImageNetwork(tuple((k, np.zeros(k.shape[-1], np.float32)) for k in kernels), (w, b), batches)
 
 
 @cache

@@ -1,9 +1,9 @@
-"""`bench steps`: an actor with its critic in one step, and functions along rows with their gradients."""
+"""`bench steps`: an actor with its critic in one step, a convolutional network, functions along rows with their gradients."""
 
 from argparse import Namespace
 
 from .contest import NATIVE, Competitor, entrants
-from .problems import ACTOR_CRITIC, ROW_FUNCTIONS
+from .problems import ACTOR_CRITIC, IMAGES, ROW_FUNCTIONS
 from .report import conditions, show_races
 
 OURS = ("autograph.backend", "optimizers")
@@ -12,6 +12,12 @@ AGENTS = (
     Competitor("autograph, native", "ours_more:actor_critic_native", (*OURS, *NATIVE)),
     Competitor("jax jit, optax", "peers_more:actor_critic_jax", ("jax", "optax")),
     Competitor("torch eager, fused", "peers_more:actor_critic_torch", ("torch",)),
+)
+NETWORKS = (
+    Competitor("autograph", "ours_more:images", OURS),
+    Competitor("autograph, native", "ours_more:images_native", (*OURS, *NATIVE)),
+    Competitor("jax jit, optax", "peers_more:images_jax", ("jax", "optax")),
+    Competitor("torch eager, fused", "peers_more:images_torch", ("torch",)),
 )
 FUNCTIONS = (
     Competitor("autograph", "ours_more:along_rows", OURS),
@@ -25,5 +31,6 @@ FUNCTIONS = (
 def run(options: Namespace) -> int:
     """Print a table for each step; 1 where competitors disagree."""
     print(f"\nSteps of other kinds. {conditions(options.rounds)}\n")
-    agents, functions = (entrants(competitors, options.only) for competitors in (AGENTS, FUNCTIONS))
-    return show_races([(ACTOR_CRITIC, ACTOR_CRITIC, agents), *((name, name, functions) for name in ROW_FUNCTIONS)], options)
+    agents, networks, functions = (entrants(some, options.only) for some in (AGENTS, NETWORKS, FUNCTIONS))
+    contests = [(ACTOR_CRITIC, agents), (IMAGES, networks), *((name, functions) for name in ROW_FUNCTIONS)]
+    return show_races([(name, name, competitors) for name, competitors in contests], options)
