@@ -92,6 +92,7 @@ from autograph.ops.convolution import conv, conv_transpose
 from autograph.ops.cumulative import cumprod, cumsum
 from autograph.ops.custom import custom_gradient, custom_op
 from autograph.ops.diagonal import diag, diagonal, trace, tril, triu
+from autograph.ops.effects import print_tensor
 from autograph.ops.einsum import einsum
 from autograph.ops.elementwise import (
     abs,
@@ -224,7 +225,8 @@ __all__ = [
     "log_sigmoid", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul",
     "max_pool", "maximum", "minimum", "mish", "mod", "moments", "moveaxis", "mul_no_nan", "multiply", "ndtr", "ndtri",
     "nearest", "negative", "nonzero", "norm", "not_equal", "one_hot", "ones_like", "ops", "outer", "pad", "placeholder",
-    "polygamma", "power", "put_rows", "qr", "random_bernoulli", "random_integers", "random_normal", "random_permutation",
+    "polygamma", "power", "print_tensor", "put_rows", "qr", "random_bernoulli", "random_integers", "random_normal",
+    "random_permutation",
     "random_uniform", "rank", "ravel", "reciprocal", "reduce_all", "reduce_any", "reduce_max", "reduce_mean", "reduce_min",
     "reduce_prod", "reduce_std", "reduce_sum", "reduce_var", "relu", "relu6", "repeat", "reshape", "reshape_like", "roll",
     "round", "row_sparse", "rsqrt", "scan", "scatter_add", "searchsorted", "seed_state", "selu", "set_default_executor",

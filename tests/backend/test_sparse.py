@@ -65,6 +65,7 @@ RESULTS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] 
     "dense · sparse": (lambda a, b: K.dot(variable(W.T), K.transpose(a)), lambda a, b: W.T @ a.T),
     "vector · sparse": (lambda a, b: K.dot(W.T[0], a.T), lambda a, b: W.T[0] @ a.T),
     "the operator": (lambda a, b: a @ variable(W), lambda a, b: a @ W),
+    "the operator of an array": (lambda a, b: W.T @ a.T, lambda a, b: W.T @ a.T),
     "its mirror": (lambda a, b: variable(W.T) @ a.T, lambda a, b: W.T @ a.T),
     "side by side": (lambda a, b: K.concatenate([a, b, a]), lambda a, b: np.concatenate([a, b, a], 1)),
     "one below the other": (lambda a, b: K.concatenate([a, a * 2], axis=0), lambda a, b: np.concatenate([a, 2 * a])),
@@ -73,7 +74,7 @@ RESULTS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] 
     "all rows": (lambda a, b: a[:], lambda a, b: a),
     "no rows": (lambda a, b: a[3:1], lambda a, b: a[3:1]),
     "rows of rows": (lambda a, b: K.dot(a[1:][:2], variable(W)), lambda a, b: a[1:3] @ W),
-    "factors": (lambda a, b: -(2 * a * K.constant(3.0) / 4), lambda a, b: -1.5 * a),
+    "factors": (lambda a, b: -(np.float64(2) * a * K.constant(3.0) / 4), lambda a, b: -1.5 * a),
     "a sum": (lambda a, b: sum([a, a[:] * 2]), lambda a, b: 3 * a),
     "transposed": (lambda a, b: K.transpose(b), lambda a, b: b.T),
 }
