@@ -58,7 +58,7 @@ class Trainer:
 
     def forget(self) -> None:
         """Let functions be compiled anew: the model has changed."""
-        self._functions: dict[str, K.Function] = {}
+        self._functions: dict[str, tuple[K.Function, list[Array]]] = {}  # and the phase that each is fed
         self._measures: dict[str, Tensor] = {}
 
     def _settle(self) -> None:
@@ -103,8 +103,8 @@ class Trainer:
 
     def _run(self, kind: str, arrays: Sequence[Array]) -> list[Any]:
         """One call of the function that trains, tests or predicts, which is compiled once."""
-        phase = [K.learning_phase()] if K.is_placeholder(K.learning_phase()) else []
         if kind not in self._functions:
+            phase = [K.learning_phase()] if K.is_placeholder(K.learning_phase()) else []
             feeds, measures, updates = [*self.inputs, *phase], [self._measures[n] for n in self._measures], Updates()
             if kind != "predict":
                 feeds[len(self.inputs) : len(self.inputs)] = [t for t in self._targets if t is not None]
@@ -113,8 +113,10 @@ class Trainer:
                 updates = self.optimizer.get_updates(loss=loss, params=trained) if trained else updates
                 updates = updates + self.updates  # type: ignore[attr-defined]  # a layer's
             outputs = self.outputs if kind == "predict" else measures
-            self._functions[kind] = K.function(feeds, outputs, updates, name=f"{kind} {self.name}")
-        return self._functions[kind]([*arrays, *[int(kind == "train") for _ in phase]])
+            fixed = [np.array(kind == "train", K.dtype(p)) for p in phase]
+            self._functions[kind] = K.function(feeds, outputs, updates, name=f"{kind} {self.name}"), fixed
+        compiled, fixed = self._functions[kind]
+        return compiled([*arrays, *fixed])
 
     def _arrays(self, x: Any, y: Any = None, judged: bool = True) -> list[Array]:
         """What users pass as arrays, those of the inputs and those of the outputs that have a loss."""
@@ -246,6 +248,7 @@ def _listed(what: str, given: Any, names: Sequence[str], tensors: Sequence[Tenso
     if not isinstance(given, list | tuple) or len(given) != len(names) or any(a is None for a in given):
         raise FeedError(f"{what}: {shown(given)} for {', '.join(names)}", fix="an array for each, in a list or a dict of names")
     arrays = [np.asarray(a) for a in given]
+    arrays = [a.astype(K.dtype(t), copy=False) if a.dtype.kind == "f" else a for a, t in zip(arrays, tensors)]
     return [a[:, None] if a.ndim == 1 == K.ndim(t) - 1 else a for a, t in zip(arrays, tensors)]
 
 
