@@ -11,7 +11,7 @@ import numpy as np
 
 import optimizers
 from autograph import backend as K
-from autograph.arguments import items, shown, whole
+from autograph.arguments import items, number, shown, whole
 from autograph.errors import ArgumentError, FeedError
 from autograph.graph.tensor import Placeholder, Tensor
 from autograph.graph.updates import Updates
@@ -169,6 +169,8 @@ class Trainer:
         shuffle            whether each epoch has an order of its own, drawn from `numpy.random`
         """
         arrays, count = self._arrays(x, y), whole(epochs, "fit: epochs", 0)
+        if not 0 <= number(validation_split, "validation_split") < 1:
+            raise ArgumentError(f"validation_split is {shown(validation_split)}", fix="it is a share: 0 ≤ validation_split < 1")
         first = int(len(arrays[0]) * (1 - validation_split))
         judged = [a[first:] for a in arrays] if validation_data is None else self._arrays(*validation_data)
         arrays = arrays if validation_data is not None else [a[:first] for a in arrays]

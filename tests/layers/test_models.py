@@ -95,6 +95,9 @@ def test_updates_and_losses_are_those_of_the_calls_that_lead_to_the_outputs() ->
     nested = L.Input((3,))
     outer = L.Model(nested, model(nested))
     assert len(outer.updates) == 2 and len(outer.losses) == 1 == len(model.losses) and not other.losses
+    normal.trainable = False
+    assert not outer.updates and not other.updates and len(outer.trainable_weights) == 2
+    normal.trainable = True
     model.trainable = False
     assert not outer.updates and not outer.trainable_weights
 
@@ -102,13 +105,13 @@ def test_updates_and_losses_are_those_of_the_calls_that_lead_to_the_outputs() ->
 def test_weights_are_saved_by_name_and_come_back(tmp_path: Path) -> None:
     def made() -> L.Model:
         x = L.Input((3,))
-        inner = L.Sequential([L.Dense(4, input_shape=(3,)), L.Dense(4)], name="body")
+        inner = L.Sequential([L.Dense(4, input_shape=(3,), name="in"), L.Dense(4)], name="body")
         return L.Model(x, L.Dense(2)(L.BatchNormalization(name="norm")(inner(x))))
 
     first, second = made(), made()
     first.save_weights(tmp_path / "w.ckpt")
     assert sorted(checkpoint.read(tmp_path / "w.ckpt")) == sorted(
-        [f"body/dense_{i}/{w}" for i in (1, 2) for w in ("kernel", "bias")]
+        [f"body/{layer}/{w}" for layer in ("in", "dense_1") for w in ("kernel", "bias")]
         + [f"norm/{w}" for w in ("gamma", "beta", "moving_mean", "moving_variance")] + ["dense_1/kernel", "dense_1/bias"]
     )  # fmt: skip
     array = RNG.normal(size=(4, 3))

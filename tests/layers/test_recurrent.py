@@ -137,6 +137,8 @@ def test_a_stateful_layer_goes_on_where_it_ended() -> None:
     layer.reset_states()
     same(step([x])[0], states[0])
     assert len(layer.weights) == 3, "states are no weights"
+    layer.trainable = False
+    assert len(model.updates) == 2, "states go on also where weights are frozen"
     with pytest.raises(ArgumentError, match="size of the batch"):
         L.LSTM(4, stateful=True)(L.Input((4, 2)))
 

@@ -225,6 +225,7 @@ def test_errors_of_training() -> None:
         (FeedError, "rank 3 instead of 2", lambda: model.predict([x, x])),
         (FeedError, "inputs: [an array float64[4, 2]] for a, b", lambda: L.Model([a, b], L.Add()([a, b])).predict([x])),
         (FeedError, "expects [?, 2], got [4, 3]", lambda: model.predict(np.ones((4, 3)))),
+        (ArgumentError, "0 ≤ validation_split < 1", lambda: model.fit(x, np.ones(4), validation_split=1)),
         (ArgumentError, "batch_size", lambda: model.fit(x, np.ones(4), batch_size=0)),
     ):
         with pytest.raises(error, match=re.escape(words)):
