@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -307,10 +307,19 @@ class Layer:
     @property
     def updates(self) -> Updates:
         """What a training step changes beside the trainable weights, as moving averages; nothing of frozen layers."""
+        return self._asked(lambda call, owner: self.trainable and call.layer.trainable and owner.trainable)
+
+    @property
+    def state_updates(self) -> Updates:
+        """What every step changes, also in test: the states of stateful layers."""
+        return self._asked(lambda call, owner: False)
+
+    def _asked(self, also: Callable[[Call, Layer], bool]) -> Updates:
+        """The updates of stateful layers, and of those for which `also` holds; those of one variable in turn."""
         found = Updates()
         for call in self._relevant():
             for owner, update in call.updates:
-                if (self.trainable and call.layer.trainable and owner.trainable) or owner.stateful:
+                if owner.stateful or also(call, owner):
                     found = found.then([update]) if update.variable in found else found + [update]
         return found
 

@@ -14,7 +14,6 @@ from autograph import backend as K
 from autograph.arguments import items, number, shown, whole
 from autograph.errors import ArgumentError, FeedError
 from autograph.graph.tensor import Placeholder, Tensor
-from autograph.graph.updates import Updates
 from autograph.layers.choices import LOSSES, loss_of, metric_of
 
 __all__ = ["History", "Trainer"]
@@ -68,7 +67,8 @@ class Trainer:
         loss, metrics, weights = self._compiled
         losses = [loss_of(one) for one in self._for_outputs("loss", loss)]
         metrics = self._for_outputs("metrics", [metrics] if len(self.outputs) == 1 else metrics)
-        self._targets = [None if f is None else _target(f, y) for f, y in zip(losses, self.outputs)]
+        asked = zip(losses, metrics, self.outputs)
+        self._targets = [None if loss is None and not measures else _target(loss, y) for loss, measures, y in asked]
         total: Any = sum(self.losses, 0.0)  # type: ignore[attr-defined]  # a layer's
         parts: dict[str, Tensor] = {}
         judged: dict[str, Tensor] = {}
@@ -105,16 +105,13 @@ class Trainer:
         """One call of the function that trains, tests or predicts, which is compiled once."""
         if kind not in self._functions:
             phase = [K.learning_phase()] if K.is_placeholder(K.learning_phase()) else []
-            feeds, measures, updates = [*self.inputs, *phase], [self._measures[n] for n in self._measures], Updates()
-            if kind != "predict":
-                feeds[len(self.inputs) : len(self.inputs)] = [t for t in self._targets if t is not None]
-            if kind == "train":
-                loss, trained = self._measures["loss"], self._trained
-                updates = self.optimizer.get_updates(loss=loss, params=trained) if trained else updates
-                updates = updates + self.updates  # type: ignore[attr-defined]  # a layer's
-            outputs = self.outputs if kind == "predict" else measures
-            fixed = [np.array(kind == "train", K.dtype(p)) for p in phase]
-            self._functions[kind] = K.function(feeds, outputs, updates, name=f"{kind} {self.name}"), fixed
+            targets = [] if kind == "predict" else [t for t in self._targets if t is not None]
+            outputs = self.outputs if kind == "predict" else list(self._measures.values())
+            updates = self.updates if kind == "train" else self.state_updates  # type: ignore[attr-defined]  # a layer's
+            if kind == "train" and self._trained:
+                updates = self.optimizer.get_updates(loss=self._measures["loss"], params=self._trained) + updates
+            compiled = K.function([*self.inputs, *targets, *phase], outputs, updates, name=f"{kind} {self.name}")
+            self._functions[kind] = compiled, [np.array(kind == "train", K.dtype(p)) for p in phase]
         compiled, fixed = self._functions[kind]
         return compiled([*arrays, *fixed])
 

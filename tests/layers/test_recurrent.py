@@ -137,6 +137,13 @@ def test_a_stateful_layer_goes_on_where_it_ended() -> None:
     layer.reset_states()
     same(step([x])[0], states[0])
     assert len(layer.weights) == 3, "states are no weights"
+    layer.reset_states()
+    same(model.predict(x), states[0])
+    same(model.predict(x), by_hand(layer, x, states)[1][0])
+    model.compile("sgd", "mse")
+    layer.reset_states()
+    same(model.evaluate(x, np.zeros((3, 4)), verbose=0), (states[0] ** 2).mean())
+    same(model.evaluate(x, np.zeros((3, 4)), verbose=0), (by_hand(layer, x, states)[1][0] ** 2).mean())
     layer.trainable = False
     assert len(model.updates) == 2, "states go on also where weights are frozen"
     with pytest.raises(ArgumentError, match="size of the batch"):

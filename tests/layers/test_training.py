@@ -71,6 +71,8 @@ def test_several_inputs_and_outputs() -> None:
     named = model.evaluate(dict(zip("ab", x)), {"first": y[0], "second": y[1]}, verbose=0)
     assert named[0] == pytest.approx(loss)
     assert set(model.fit(x, y, verbose=0, epochs=2).history) == set(model.metrics_names)
+    model.compile("sgd", ["mse", None], [None, "mae"])
+    assert model.metrics_names == ["loss", "first_loss", "second_mae"] and len(model.evaluate(x, y, verbose=0)) == 3
     model.get_layer("second").trainable = False
     model.compile("sgd", ["mse", None])
     assert [*zip(model.metrics_names, model.train_on_batch(x, y[:1]))][1][0] == "first_loss"
