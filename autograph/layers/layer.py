@@ -181,6 +181,8 @@ class Layer:
         return result
 
     def _result(self, inputs: Any, options: dict[str, Any]) -> Any:
+        if isinstance(inputs, list | tuple) and len(inputs) == 1:
+            inputs = inputs[0]
         several, given = isinstance(inputs, list | tuple), tensors_of(inputs)
         self._check(inputs, given)
         masks = [getattr(x, "_keras_mask", None) for x in given]
@@ -198,6 +200,8 @@ class Layer:
                 self.set_weights(self._given)
         result = self.call(inputs, **options)
         outputs: list[Any] = [K.identity(y) if any(y is x for x in given) else y for y in items(result)]
+        if not all(isinstance(y, Tensor) for y in outputs):
+            raise ArgumentTypeError(f"its call gave {shown(result)}, which is no tensor", fix="return what functions of K give")
         for output, own in zip(outputs, items(self.compute_mask(inputs, mask))):
             if own is not None:
                 output._keras_mask = own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from autograph import backend as K
@@ -104,7 +104,7 @@ class Model(Trainer, Layer):
             fix = "give the first layer input_shape=, or call the model"
             raise ArgumentError(f"model {self.name!r} does not know its input", fix=fix)
         rows = [("Layer (type)", "Output shape", "Params", "Reads")]
-        for layer in self.layers:
+        for layer in dict.fromkeys(self.layers):
             calls = [call for call in self.relevant if call.layer is layer]
             shapes = dict.fromkeys(str(single([K.int_shape(y) for y in call.outputs])) for call in calls)
             sources = ", ".join([_maker(x).layer.name for call in calls for x in _read(call)])
@@ -122,36 +122,40 @@ class Model(Trainer, Layer):
 class Sequential(Model):
     """Layers one after the other. They are joined when the input is known: by `input_shape=` of the first, or a first call."""
 
-    def __init__(self, layers: Sequence[Layer] = (), name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Any] = (), name: str | None = None) -> None:
         Layer.__init__(self, name=name)
         self.layers, self.inputs, self.outputs, self.relevant = [], [], [], []
-        for layer in layers:
-            self.add(layer)
+        self._extend(layers)
 
     def add(self, layer: Any) -> None:
         """Append a layer, which may be a model; or begin with `Input(…)`."""
-        if isinstance(layer, Tensor) and not self.layers:
-            self.inputs = [layer]
-            return
-        if not isinstance(layer, Layer):
-            raise ArgumentTypeError(f"add: {shown(layer)} is no layer", fix="add(Dense(10)); wrap a function in Lambda")
-        if not self.layers and not self.inputs:
-            if layer.first_shape is not None:
-                self.inputs = [Input(batch_shape=layer.first_shape, dtype=layer.dtype)]
-            elif isinstance(layer, Model) and layer.built:
-                self.inputs = [Input(batch_shape=K.int_shape(layer.input), dtype=K.dtype(layer.input))]
-        layers = [*self.layers, layer]
-        if self.inputs:
-            self._join(self.inputs, layer(self.outputs[0] if self.outputs else self.inputs[0]))
-        self.layers = layers
+        self._extend([layer])
+
+    def _extend(self, layers: Iterable[Any]) -> None:
+        every, result = list(self.layers), [*self.inputs, *self.outputs][-1:]
+        for layer in layers:
+            if isinstance(layer, Tensor) and not every:
+                self.inputs, result = [layer], [layer]
+                continue
+            if not isinstance(layer, Layer):
+                raise ArgumentTypeError(f"add: {shown(layer)} is no layer", fix="add(Dense(10)); wrap a function in Lambda")
+            if not every and not self.inputs:
+                if layer.first_shape is not None:
+                    self.inputs = [Input(batch_shape=layer.first_shape, dtype=layer.dtype)]
+                elif isinstance(layer, Model) and layer.built:
+                    self.inputs = [Input(batch_shape=K.int_shape(layer.input), dtype=K.dtype(layer.input))]
+                result = self.inputs
+            every.append(layer)
+            result = [layer(x) for x in result]
+        if every and result:
+            self._join(self.inputs, result)
+        self.layers = every
 
     def build(self, input_shape: Any) -> None:
         """Join the layers for an input of that shape, the batch's size first."""
-        layers, self.layers = self.layers, []
-        self.inputs = [Input(batch_shape=(None, *input_shape[1:]))]
+        layers, self.layers, self.inputs = self.layers, [], [Input(batch_shape=(None, *input_shape[1:]))]
         with afresh():
-            for layer in layers:
-                self.add(layer)
+            self._extend(layers)
 
 
 def traced(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Call]:

@@ -118,7 +118,8 @@ class Trainer:
     def _arrays(self, x: Any, y: Any = None, judged: bool = True) -> list[Array]:
         """What users pass as arrays, those of the inputs and those of the outputs that have a loss."""
         if not self.built:
-            self.build(np.shape(x[0] if isinstance(x, list | tuple) else x))  # type: ignore[attr-defined]  # a Sequential's
+            alone = x[0] if isinstance(x, list | tuple) and isinstance(x[0], np.ndarray) else x
+            self.build(np.shape(alone))  # type: ignore[attr-defined]  # a Sequential's
         found = _listed("inputs", x, self.input_names, self.inputs)
         if judged and self.metrics_names:
             used = [(name, t) for name, t in zip(self.output_names, self._targets) if t is not None]
@@ -244,7 +245,7 @@ def _listed(what: str, given: Any, names: Sequence[str], tensors: Sequence[Tenso
     elif len(names) == 1:
         alone: Any = given[0] if isinstance(given, list | tuple) and len(given) == 1 else None
         given = given if isinstance(alone, np.ndarray) or np.ndim(alone) == K.ndim(tensors[0]) else [given]
-    if not isinstance(given, list | tuple) or len(given) != len(names) or any(a is None for a in given):
+    if not isinstance(given, list | tuple) or len(given) != len(names) or not all(np.ndim(a) for a in given):
         raise FeedError(f"{what}: {shown(given)} for {', '.join(names)}", fix="an array for each, in a list or a dict of names")
     arrays = [np.asarray(a) for a in given]
     arrays = [a.astype(K.dtype(t), copy=False) if a.dtype.kind == "f" else a for a, t in zip(arrays, tensors)]

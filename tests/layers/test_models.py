@@ -82,6 +82,11 @@ def test_a_sequential_model_is_joined_when_its_input_is_known() -> None:
     stacked = L.Sequential([early, L.Dense(1)])
     assert begun.output_shape == (None, 2) and stacked.output_shape == (None, 1) and len(stacked.layers) == 2
     assert L.Sequential([L.Dense(2, batch_input_shape=(8, 3))]).output_shape == (8, 2)
+    assert L.Sequential([L.Dense(2)]).predict([[1, 2, 3], [4, 5, 6]]).shape == (2, 2)
+    assert K.int_shape(L.Activation("relu")([L.Input((3,))])) == (None, 3), "a list of one is the one"
+    again = L.Dense(3)
+    shared = L.Sequential([again, again])
+    assert shared.predict(np.ones((2, 3))).shape == (2, 3) and len(shared.weights) == 2 and shared.layers == [again, again]
 
 
 def test_updates_and_losses_are_those_of_the_calls_that_lead_to_the_outputs() -> None:
@@ -216,6 +221,7 @@ def test_errors_of_joining() -> None:
         ArgumentError, lambda: L.Model(x, L.Add()([h, K.placeholder((None, 3), name="p")])))  # fmt: skip
     assert "two layers of model" in fails(ArgumentError, lambda: L.Model(x, L.Dense(2, name="h")(h)))
     assert "tensors" in fails(ArgumentTypeError, lambda: L.Model(x, []))
+    assert "its call gave 3, which is no tensor" in fails(ArgumentTypeError, lambda: L.Lambda(lambda v: 3)(x))
     assert "no layer 'g'" in fails(ArgumentError, lambda: L.Model(x, h).get_layer("g"))
     assert "its inputs are x" in fails(ArgumentError, lambda: L.Model(x, h)([x, other]))
     assert "is no layer" in fails(ArgumentTypeError, lambda: L.Sequential([K.relu]))

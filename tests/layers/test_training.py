@@ -222,6 +222,7 @@ def test_errors_of_training() -> None:
         (ArgumentError, "optimizer 'adm' is unknown", lambda: bare.compile("adm", "mse")),
         (ArgumentError, "loss: 2 for 1 outputs", lambda: bare.compile("sgd", ["mse", "mse"])),
         (FeedError, "targets: [None] for dense_", lambda: model.fit(x)),
+        (FeedError, "inputs: ['abc']", lambda: model.predict("abc")),
         (FeedError, "rows", lambda: model.fit(x, np.ones(5))),
         (FeedError, "no samples", lambda: model.fit(x[:0], np.ones(0))),
         (FeedError, "rank 3 instead of 2", lambda: model.predict([x, x])),

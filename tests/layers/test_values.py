@@ -155,8 +155,17 @@ def test_masks_pass_where_they_are_understood_and_are_refused_elsewhere() -> Non
     joined = L.Concatenate(axis=1)([masked, L.Embedding(5, 3)(inputs)])
     found = K.function([inputs], [both._keras_mask, joined._keras_mask])([[[0, 1, 2, 0]]])
     assert found[0].tolist() == [[False, True, True, False]] and found[1].tolist() == [[False, True, True, False] + [True] * 4]
+    counted = Counted()(masked)
+    assert K.function([inputs], [counted])([[[0, 1, 2, 0]]])[0].tolist() == [2] and not hasattr(counted, "_keras_mask")
     with pytest.raises(TypeError, match="cannot take a mask"):
         L.Flatten()(masked)
+
+
+class Counted(L.Layer):
+    """How many steps there are: it ends the mask."""
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        return K.sum(K.cast(mask, "float32"), axis=1)
 
 
 def test_a_lambda_is_a_layer_whose_shape_is_inferred() -> None:
