@@ -41,3 +41,12 @@ def _graphs_of_other_tests_stay() -> Iterator[None]:
     before = tensor._cleared[0]
     yield
     tensor._cleared[0] = before
+
+
+@pytest.fixture(scope="module")
+def on_numpy() -> Iterator[None]:
+    """For tests of what the NumPy executor makes of a program: it is the default there, also where another is elsewhere."""
+    before = config.default_executor()
+    config.set_default_executor("numpy")
+    yield
+    config.set_default_executor(before)

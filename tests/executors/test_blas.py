@@ -12,7 +12,7 @@ from autograph import backend as K
 from autograph.executors.numpy import blas
 from optimizers import SGD
 
-pytestmark = pytest.mark.usefixtures("any_blas")
+pytestmark = pytest.mark.usefixtures("any_blas", "on_numpy")
 
 
 def _trained(worth: int, monkeypatch: pytest.MonkeyPatch, dtype: str, guard: str = "apply") -> tuple[list[np.ndarray], list[str]]:

@@ -16,6 +16,8 @@ from autograph.executors.numpy.record import Recorder
 from autograph.tensor_type import DTYPES
 from tests.executors.test_groups import groups_of, program_of
 
+pytestmark = pytest.mark.usefixtures("on_numpy")
+
 RULES = ["SGD", "Adam", "RAdam", "Rprop", "AdaBelief", "Adan", "Yogi", "ScheduleFreeAdamW"]
 
 

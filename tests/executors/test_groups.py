@@ -21,6 +21,8 @@ from autograph.graph.tensor import Tensor, Variable
 from optimizers import SGD, Adam, Optimizer
 from tests.function.programs import close, count, random_program
 
+pytestmark = pytest.mark.usefixtures("on_numpy")
+
 SHAPES = ((3, 4), (4,), (2, 3), (), (5,), (1, 1), (0, 2), (7,))
 
 

@@ -24,6 +24,8 @@ from autograph.ops.rows import touched_rows
 from tests.executors.faults import is_free
 from tests.executors.test_atomic import MODES, survives_every_bytecode
 
+pytestmark = pytest.mark.usefixtures("on_numpy")
+
 TABLE = np.arange(60.0).reshape(20, 3)
 LARGE = 50_000  # rows of 64 float32: 12.8 MB
 
