@@ -116,7 +116,9 @@ def reverse(x: Any, axes: int | Iterable[int]) -> Tensor:
 
 def repeat_elements(x: Any, rep: int, axis: int) -> Tensor:
     """Each element `rep` times in a row along `axis`: (a, b, c) by 2 along 1 → (a, 2·b, c)."""
-    return joining.repeat(tensor(x), rep, axis)
+    result = joining.repeat(tensor(x), rep, axis)
+    result._keras_shape = result.shape  # type: ignore[attr-defined]  # which Keras reads here
+    return result
 
 
 def repeat(x: Any, n: int) -> Tensor:

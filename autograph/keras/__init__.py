@@ -18,7 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 try:
     from autograph import backend as K
-    from autograph.keras import importing, settings, shapes
+    from autograph.backend import dependencies
+    from autograph.keras import importing, marks, settings
     from autograph.keras.environments import gym as gym
 except ImportError as error:  # Keras would take it for a backend that is not there, and hide why
     raise RuntimeError(f"autograph.keras cannot be loaded: {error}") from error
@@ -47,7 +48,8 @@ def _notice() -> str:
 globals().update({name: getattr(K, name) for name in K.__all__})
 importing.install()
 settings.share()
-shapes.note_shapes()
+marks.mark_tensors()
+dependencies.repeated_updates("first")
 os.environ.setdefault("KERAS_BACKEND", __name__)  # for scripts that import this module first, and for their children
 if multiprocessing.current_process().name == "MainProcess":  # once, not by every worker
     logging.getLogger(__name__).warning(_notice())

@@ -35,12 +35,19 @@ EDITS: dict[str, Sequence[Edit]] = {
     "keras.engine.saving": [(r"(\w+(?:\.attrs)?(?:\['\w+'\])?)\.decode\('utf-?8'\)", r"_autograph.text(\1)")],
     "keras.utils.io_utils": [
         (r"np\.string_", "np.bytes_"),
+        (r"\n( {16})self\.data\.attrs\[attr\] = val", r"\n\1self.data.attrs[attr] = data_npy"),  # a list: of fixed width
         (r"\bx\.decode\('utf8'\)", "_autograph.text(x)"),
         (r"h5py\.File\('in-memory-h5py', ", "h5py.File('in-memory-h5py', 'a', "),
         (r"\.fid\.get_file_image", ".id.get_file_image"),
     ],
     # a Lambda without `output_shape` finds it out, as on TensorFlow
     "keras.layers.core": [(r"K\.backend\(\) in \('tensorflow', 'cntk'\)", "True")],
+    # the best k predictions of Precision and Recall, for which Keras asked TensorFlow
+    "keras.metrics": [(r"top_k is not None and K\.backend\(\) != 'tensorflow'", "False")],
+    "keras.utils.metrics_utils": [
+        (r"import tensorflow as tf\b", "pass"),
+        (r"tf\.nn\.top_k\(x, k, sorted=False\)", "_autograph.top_k(x, k)"),
+    ],
     # counters of int16 wrap at 32768 since NumPy 2
     "rl.core": [(r"np\.int16\(0\)", "0")],
     "rl.memory": [(r"np\.copy\(x\)", "_autograph.copied(x)")],

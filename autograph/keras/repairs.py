@@ -9,8 +9,9 @@ import numpy as np
 
 from autograph import backend as K
 from autograph.graph.tensor import Tensor
+from autograph.ops.sorting import top_k
 
-__all__ = ["ArgSpec", "copied", "diagonals", "lower_triangles", "stacked", "text"]
+__all__ = ["ArgSpec", "copied", "diagonals", "lower_triangles", "stacked", "text", "top_k"]
 
 ArgSpec = namedtuple("ArgSpec", "args varargs keywords defaults")
 

@@ -18,9 +18,11 @@ import tarfile
 import tempfile
 import time
 import types
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -42,7 +44,15 @@ LEFT_OUT = {
 }
 
 # Tests that cannot pass here, by a part of their name, each with its reason.
-EXCLUDED: dict[str, str] = {
+EXCLUDED = {
+    "activations_test.py::test_selu": "asks for one part in ten million; float32 rounds one product otherwise than NumPy",
+    "test_in_top_k": "its reference breaks ties by a sort that is not stable; it failed on TensorFlow and Theano too",
+    "test_resize_images_bilinear": "asks for Theano's refusal of a factor of 4",
+    "test_func_dump_and_load_backwards_compat[argmax]": "reads the byte code of a NumPy function, which has none now",
+    "text_test.py::test_tokenizer": "makes an array of lists of unequal lengths, which NumPy refuses since 1.24",
+    "vis_utils_test.py": "needs the program `dot` of Graphviz",
+    "test_ctc_decode_beam_search_no_merge": "feeds a placeholder of unknown rank",
+    "TestMeanIoU": "Keras takes this metric from TensorFlow 2",
 }
 
 # Tests of tier B.
@@ -69,6 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
     tensorflow.__version__ = "1.15"  # type: ignore[attr-defined]
     sys.modules["tensorflow"] = tensorflow
     np.alltrue = np.all  # type: ignore[attr-defined]
+    warns: Any = pytest.warns
+    pytest.warns = lambda *kind, **more: warnings.catch_warnings(record=True) if kind == (None,) else warns(*kind, **more)  # type: ignore[assignment]
     h5py.File.__init__.__defaults__ = ("a", *h5py.File.__init__.__defaults__[1:])
 
 
@@ -97,24 +109,22 @@ def unpacked(archive: Path, folder: Path) -> Path:
     return folder / archive.name.removesuffix(".tar.gz") / "tests"
 
 
-def fetched(folder: Path) -> Path:
-    """The source distribution of Keras, by pip."""
+def fetched(package: str, folder: Path) -> Path:
+    """The source distribution of a package, by pip."""
     options = ["--no-deps", "--no-binary", ":all:", "--dest", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", *options, "Keras==2.3.1"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", *options, package], check=True)
     return next(folder.glob("*.tar.gz"))
 
 
-def run(tests: Path, report: Path, extra: list[str]) -> int:
-    """Run the tests; the report is written as XML."""
+def run(tests: Path, report: Path, *extra: str) -> int:
+    """Run tests in their folder with autograph as Keras's backend; the report is written as XML."""
     path = os.pathsep.join([str(Path(__file__).parent), str(ROOT), os.environ.get("PYTHONPATH", "")])
     here = {
-        **os.environ, "KERAS_BACKEND": "autograph.keras", "KERAS_HOME": str(tests.parent / "home"), "PYTHONPATH": path,
-        "MPLBACKEND": "agg", "PYTHONHASHSEED": "0",
+        "AUTOGRAPH_EXECUTOR": "numpy", **os.environ, "KERAS_BACKEND": "autograph.keras", "PYTHONPATH": path,
+        "KERAS_HOME": str(report.parent / "home"), "MPLBACKEND": "agg",
     }  # fmt: skip
-    options = ["-q", "-c", "/dev/null", "--rootdir", ".", "-p", Path(__file__).stem, "-p", "no:cacheprovider", "-W", "ignore"]
-    ignored = [f"--ignore={name}" for name in LEFT_OUT]
-    command = [sys.executable, "-m", "pytest", *options, *ignored, f"--junitxml={report}", *extra]
-    return subprocess.run(command, cwd=tests, env=here, check=False).returncode
+    options = ["-q", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "--disable-warnings", f"--junitxml={report}"]
+    return subprocess.run([sys.executable, "-m", "pytest", *options, *extra], cwd=tests, env=here, check=False).returncode
 
 
 def outcomes(report: Path) -> list[tuple[str, str, str, str]]:
@@ -143,13 +153,14 @@ def table(found: list[tuple[str, str, str, str]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, help="the archive of the source distribution")
-    parser.add_argument("pytest", nargs="*", help="what else pytest is told: files, -k, -n 2")
+    parser.epilog = "What else is given goes to pytest: files, -k, -n 2 …"
     options, extra = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tests = unpacked(options.source or fetched(folder), folder)
+        tests = unpacked(options.source or fetched("Keras==2.3.1", folder), folder)
+        ignored = [f"--ignore={name}" for name in LEFT_OUT]
         start = time.perf_counter()
-        run(tests, folder / "report.xml", [*options.pytest, *extra])
+        run(tests, folder / "report.xml", "-p", Path(__file__).stem, *ignored, *extra)
         seconds = time.perf_counter() - start
         found = outcomes(folder / "report.xml")
     print(table(found))

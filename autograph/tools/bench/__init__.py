@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmarks.add_parser("updates", parents=[shared], help="Adam on 400 small parameters; the costs of a function")
     benchmarks.add_parser("steps", parents=[shared], help="an actor with its critic; a network of convolutions; along rows")
     benchmarks.add_parser("recurrent", parents=[shared], help="an LSTM over fifty steps, and its gradient")
+    benchmarks.add_parser("keras", parents=[shared], help="epochs of Keras 2.3.1 on autograph")
     optimizers = benchmarks.add_parser("optimizers", parents=[shared], help="a step of every rule that a peer has too")
     optimizers.add_argument("--rule", action="append", metavar="NAME", help="rules with NAME in their name; repeat")
     optimizers.add_argument("--size", type=_count_and_size, action="append", metavar="SIZE", help="400x100, say; repeat")

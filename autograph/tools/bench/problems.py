@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .epochs import EPOCHS, Epoch, epoch
 from .rules import Rule
 
 Array = np.ndarray
@@ -127,8 +128,10 @@ class Stepper(NamedTuple):
     scratch_mb: float | None = None
 
 
-def problem(name: str) -> Network | ManyParameters | ActorCritic | ImageNetwork | RowFunction | Recurrent:
+def problem(name: str) -> Network | ManyParameters | ActorCritic | ImageNetwork | RowFunction | Recurrent | Epoch:
     """The problem of that name, which may be the sizes of a network."""
+    if name in EPOCHS:
+        return epoch(name)
     if name in ROW_FUNCTIONS:
         return row_function(name)
     if name == LSTM:
