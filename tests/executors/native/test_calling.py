@@ -134,6 +134,17 @@ def test_homes_that_moved_and_domains_that_merged_are_seen(long_ways: list[Funct
     assert is_free([w, n, m])
 
 
+def test_a_lock_that_others_no_longer_take_is_not_relied_upon(long_ways: list[Function]) -> None:
+    m = ag.variable(0.0)
+    f, registers, feeds = step()
+    f(*feeds), f(*feeds)
+    own, before = registers[0].register.domain.root(), len(long_ways)
+    ag.function([], None, [(m, m + 1.0), (registers[1], registers[1] + 1)], executor="native")
+    assert own.parent is not None and f._direct(*feeds) is NotImplemented, "its registers have joined those of another"
+    f(*feeds), f(*feeds)
+    assert len(long_ways) == before + 2 and is_free([m, *registers]), "the first, by the lock it had and by that of all"
+
+
 def test_a_call_inside_a_tick_of_the_same_registers_is_refused() -> None:
     w = ag.variable(np.ones(2), name="w")
     inner = ag.function([], w, [(w, w * 3.0)], executor="native")
