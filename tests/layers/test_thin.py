@@ -1,11 +1,16 @@
-"""The layers stay thin."""
+"""The layers stay thin, and every public name of theirs is documented."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import io
 import tokenize
 from pathlib import Path
+
+import pytest
+
+from autograph import layers
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "autograph/layers").glob("*.py"))
 NOT_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -26,3 +31,11 @@ def lines_of_code(source: str) -> int:
 def test_all_layers_and_models_take_fewer_than_1200_lines_of_code() -> None:
     assert lines_of_code('"""One."""\n\n# two\nx = (1,\n     2)\n') == 2
     assert len(FILES) > 5 and sum(lines_of_code(path.read_text(encoding="utf-8")) for path in FILES) < 1200
+
+
+@pytest.mark.parametrize("name", layers.__all__)
+def test_a_public_name_says_what_it_is(name: str) -> None:
+    thing = getattr(layers, name)
+    assert len((inspect.getdoc(thing) or "").strip()) > 3
+    if inspect.isclass(thing) and issubclass(thing, layers.Layer):
+        assert vars(thing).get("__doc__"), "not that of its base"

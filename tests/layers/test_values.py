@@ -84,6 +84,7 @@ def test_batch_normalization_learns_in_training_what_it_uses_in_test() -> None:
     same(K.function([inputs], [result])([x])[0], (x - mean) / np.sqrt(variance + 1e-3), 1e-4)
     same(K.function([inputs, K.learning_phase()], [layer(inputs, training=False)])([x, 1])[0],
          (x - mean) / np.sqrt(variance + 1e-3), 1e-4)  # fmt: skip
+    assert not layer.calls[-1].updates, "what is no training teaches nothing"
 
 
 def test_batch_normalization_of_another_axis() -> None:
