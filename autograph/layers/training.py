@@ -244,12 +244,12 @@ def _listed(what: str, given: Any, names: Sequence[str], tensors: Sequence[Tenso
         given = [given.get(name) for name in names]
     elif len(names) == 1:
         alone: Any = given[0] if isinstance(given, list | tuple) and len(given) == 1 else None
-        given = given if isinstance(alone, np.ndarray) or np.ndim(alone) == K.ndim(tensors[0]) else [given]
+        given = given if isinstance(alone, np.ndarray) or np.ndim(alone) == tensors[0].ndim else [given]
     if not isinstance(given, list | tuple) or len(given) != len(names) or not all(np.ndim(a) for a in given):
         raise FeedError(f"{what}: {shown(given)} for {', '.join(names)}", fix="an array for each, in a list or a dict of names")
     arrays = [np.asarray(a) for a in given]
-    arrays = [a.astype(K.dtype(t), copy=False) if a.dtype.kind == "f" else a for a, t in zip(arrays, tensors)]
-    return [a[:, None] if a.ndim == 1 == K.ndim(t) - 1 else a for a, t in zip(arrays, tensors)]
+    arrays = [a.astype(t.dtype) if a.dtype.kind == "f" and a.dtype != t.dtype else a for a, t in zip(arrays, tensors)]
+    return [a[:, None] if a.ndim == 1 == t.ndim - 1 else a for a, t in zip(arrays, tensors)]
 
 
 def _batches(count: int, size: int | None) -> Iterator[slice]:
