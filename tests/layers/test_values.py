@@ -152,10 +152,11 @@ def test_masks_pass_where_they_are_understood_and_are_refused_elsewhere() -> Non
     inputs = L.Input((4,), dtype="int32")
     masked = L.Embedding(5, 3, mask_zero=True)(inputs)
     assert L.Dense(2)(L.Dropout(0.5)(masked))._keras_mask is masked._keras_mask
-    both = L.Add()([masked, L.Embedding(5, 3, mask_zero=True)(inputs)])
+    others = L.Input((4,), dtype="int32")
+    both = L.Add()([masked, L.Embedding(5, 3, mask_zero=True)(others), L.Embedding(5, 3)(others)])
     joined = L.Concatenate(axis=1)([masked, L.Embedding(5, 3)(inputs)])
-    found = K.function([inputs], [both._keras_mask, joined._keras_mask])([[[0, 1, 2, 0]]])
-    assert found[0].tolist() == [[False, True, True, False]] and found[1].tolist() == [[False, True, True, False] + [True] * 4]
+    found = K.function([inputs, others], [both._keras_mask, joined._keras_mask])([[[0, 1, 2, 0]], [[1, 0, 2, 3]]])
+    assert found[0].tolist() == [[False, False, True, False]] and found[1].tolist() == [[False, True, True, False] + [True] * 4]
     counted = Counted()(masked)
     assert K.function([inputs], [counted])([[[0, 1, 2, 0]]])[0].tolist() == [2] and not hasattr(counted, "_keras_mask")
     with pytest.raises(TypeError, match="cannot take a mask"):
