@@ -239,3 +239,6 @@ def test_constants_and_variables_need_no_layer() -> None:
     assert (model.predict(np.ones((2, 3))) == 2).all()
     phased = L.Model(x, L.Dropout(0.5)(x, training=K.learning_phase()))
     assert (phased.predict(np.ones((2, 3))) == 1).all()
+    inner = L.Model(x, L.Dropout(0.5)(L.Activation("relu")(x)))
+    settled, = ran([x], [L.Model(x, inner(x))(x, training=True)], np.ones((20, 3)))
+    assert set(np.unique(settled)) == {0, 2}, "training reaches the layers inside"
