@@ -36,6 +36,10 @@ class Body(NamedTuple):
         """The values of the outputs, op by op. An executor puts a graph that it has prepared in the place of this one."""
         return evaluate(self.outputs, dict(zip(self.inputs, arrays, strict=True)), xp)
 
+    def passing(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
+        """The values, in arrays that the next turn may write again."""
+        return self(xp, arrays)
+
     def types(self, given: Sequence[TensorType]) -> list[TensorType]:
         """The types of its inputs in an op whose inputs have the types `given`."""
         rows = range(self.carried, self.carried + self.mapped)

@@ -61,15 +61,21 @@ def _scan(xp: Any, *arrays: Any, body: Body, reverse: bool, recompute: bool, res
     carried, last = body.carried, body.carried + body.mapped
     states, rows, fixed = list(arrays[:carried]), arrays[carried:last], arrays[last:]
     length = len(rows[0])
-    made: list[Any] = [None] * length
+    stacks: list[Any] = []
     for t in reversed(range(length)) if reverse else range(length):
-        made[t] = body(xp, (*states, *[row[t] for row in rows], *fixed))
-        states = made[t][:carried]
-    if length:
-        found = [*states, *[np.stack(x) for x in list(zip(*made, strict=True))[carried:]]]
-    else:
-        found = [*states, *body.none(arrays)[carried:]]
-    return found if result is None else found[result]
+        found = body.passing(xp, (*states, *[row[t] for row in rows], *fixed))
+        states = list(map(np.array, found[:carried]))
+        stacks = stacks or [_stack_of(x, length, arrays) for x in found[carried:]]
+        for stack, x in zip(stacks, found[carried:], strict=True):
+            stack[t] = x
+    results = [*states, *(stacks if length else body.none(arrays)[carried:])]
+    return results if result is None else results[result]
+
+
+def _stack_of(x: Any, length: int, arrays: Sequence[Any]) -> Any:
+    """Room for so many like x; for complex ones where the loop is given such, as to tell its derivative."""
+    complex_ = x.dtype.kind == "f" and any(a.dtype.kind == "c" for a in arrays)
+    return np.empty((length, *x.shape), np.complex128 if complex_ else x.dtype)
 
 
 # the gradient --------------------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ class Program:
     def _ending(self, source: Source) -> list[str]:
         """The last lines of a tick: fetch the outputs, then commit."""
         names = [f"o{i}" for i in range(len(self.outputs))]
-        lines = [f"{o} = {_fetched(value, source)}" for o, value in zip(names, self.outputs, strict=True)]
+        lines = [f"{o} = {self._fetch(value, source)}" for o, value in zip(names, self.outputs, strict=True)]
         if self.plans:
             calls = self._chained("C", source)
             lines.append(f"deque(starmap(call, {calls}), 0)")
@@ -158,6 +158,10 @@ class Program:
                 ]
         lines.append(f"return [{', '.join(names)}]")
         return lines
+
+    def _fetch(self, value: Value, source: Source) -> str:
+        """What an output is read by: a copy of its own."""
+        return _fetched(value, source)
 
     def _segments(self) -> list[tuple[Guard, list[plan.GroupPlan]]]:
         """The groups in their order, cut where the guard changes."""
@@ -296,6 +300,10 @@ class BodyProgram(Program):
 
     filename = "<autograph body>"
 
+    def _fetch(self, value: Value, source: Source) -> str:
+        """The array itself, which the next run writes again: whoever keeps it copies it."""
+        return f"float64({source.name(value)})" if value.place is Place.SCALAR else source.name(value)
+
 
 class Prepared(Body):
     """A graph that an op holds, with its program."""
@@ -303,6 +311,9 @@ class Prepared(Body):
     program: BodyProgram
 
     def __call__(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
+        return list(map(np.array, self.passing(xp, arrays)))
+
+    def passing(self, xp: Any, arrays: Sequence[Any]) -> list[Any]:
         return self.program.run(*map(np.asarray, arrays))
 
 
