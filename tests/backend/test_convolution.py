@@ -214,10 +214,10 @@ def test_of_equal_maxima_the_first_gets_the_gradient() -> None:
     assert K.eval(g)[0, ..., 0].tolist() == [[0, 2, 0], [0, 0, 0], [1, 1, 0]]
 
 
-def test_where_all_are_equal_the_border_gets_nothing() -> None:
+def test_what_is_added_at_the_ends_never_is_the_maximum() -> None:
     x = K.variable(np.full((1, 3, 3, 1), -np.inf, np.float32))
-    (g,) = K.gradients(K.pool2d(x, (3, 3), (3, 3), "same"), [x])
-    assert K.eval(g)[0, ..., 0].tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    (g,) = K.gradients(K.pool2d(x, (3, 3), (1, 1), "same"), [x])
+    assert K.eval(g)[0, ..., 0].tolist() == [[4, 2, 0], [2, 1, 0], [0, 0, 0]]
 
 
 # mistakes ------------------------------------------------------------------------------------------------------------
