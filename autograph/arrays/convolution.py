@@ -78,6 +78,8 @@ def conv(x: Array, kernel: Array, window: Window, groups: int, out: Array | None
     counts = window.counts(x.shape[1:-1], taps)
     view = _laid_out(padded(x, window.ends(x.shape[1:-1], taps)), taps, counts, window)
     y: Array = np.empty((len(x), *counts, m), np.result_type(x, kernel)) if out is None else out
+    if not kernel.size or not y.size:
+        return _written(np.zeros((), y.dtype), y)
     if c == 1 < groups:
         return _each_channel(view, kernel.reshape(*taps, groups, -1), y)
     terms = math.prod(taps) * c
@@ -104,13 +106,13 @@ def conv_to_input(g: Array, kernel: Array, sizes: Shape, window: Window, groups:
     """The transpose of `conv` in its input: x of `sizes` gets from each window what the kernel gave to it."""
     *taps, c, m = kernel.shape
     back = turned(sizes, taps, g.shape[1:-1], window)
-    if back is not None and m <= FEW * c * groups:
+    if back is not None and 0 < m <= FEW * c * groups:
         return conv(g, turned_kernel(np, kernel, groups), back, groups, out)
     ends = window.ends(sizes, taps)
     wide = np.zeros((len(g), *[n + sum(end) for n, end in zip(sizes, ends, strict=True)], c * groups), np.result_type(g, kernel))
     view = _laid_out(wide, taps, g.shape[1:-1], window)
     factors = kernel.reshape(*taps, groups, -1)
-    for block in _blocks(g.shape, c * groups):
+    for block in _blocks(g.shape, c * groups) if m else ():
         some, seen = g[block], view[block]
         for tap in np.ndindex(*taps):
             if c == 1 < groups:
@@ -150,6 +152,8 @@ def conv_to_kernel(x: Array, g: Array, taps: Shape, window: Window, groups: int,
     view = _laid_out(padded(x, window.ends(x.shape[1:-1], taps)), taps, g.shape[1:-1], window)
     total: Array = np.empty((*taps, c, m), np.result_type(x, g)) if out is None else out
     total[...] = 0
+    if not x.size or not g.size:
+        return total
     terms = math.prod(taps) * c
     sums, factors = total.reshape(terms, m), total.reshape(*taps, groups, -1)
     for block in _blocks(g.shape, terms * groups):

@@ -38,6 +38,13 @@ def test_blocks_change_nothing(
         np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize(("batch", "c", "m"), [(0, 2, 3), (2, 0, 3), (2, 2, 0)])
+def test_of_nothing_sums_are_zero(batch: int, c: int, m: int) -> None:
+    y, back, slopes = results(np.ones((batch, 5, 5, c)), np.ones((3, 3, c, m)), Window((1, 2), (1, 1), "same"), 1)
+    assert (y.shape, back.shape, slopes.shape) == ((batch, 5, 3, m), (batch, 5, 5, c), (3, 3, c, m))
+    assert not y.any() and not back.any() and not slopes.any()
+
+
 def test_half_precision_is_rounded_once() -> None:
     x, kernel = np.full((1, 3000, 1), 1, np.float16), np.full((3000, 1, 1), 1, np.float16)
     y = convolution.conv(x, kernel, Window((1,), (1,), ((0, 0),)), 1)
