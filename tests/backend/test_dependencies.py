@@ -233,8 +233,8 @@ def test_a_register_with_two_new_values_is_an_error() -> None:
 
 @pytest.mark.usefixtures("first_counts")
 def test_under_real_keras_the_first_counts_with_a_warning() -> None:
-    v = K.variable(1.0, name="w")
-    with pytest.warns(UserWarning, match="'w.*' has two new values"):
+    v = K.variable(1.0, name="written_twice")
+    with pytest.warns(UserWarning, match="'written_twice' has two new values"):
         f = K.function([], [], updates=[(v, v + 1.0), (v, v + 10.0)])
     f([])
     assert K.eval(v) == 2
