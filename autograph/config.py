@@ -1,4 +1,4 @@
-"""What a program may set once for all: floatx, epsilon, image data format, default executor."""
+"""What a program may set once for all: floatx, epsilon, image data format, default executor, threads."""
 
 from __future__ import annotations
 

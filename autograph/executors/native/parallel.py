@@ -63,7 +63,7 @@ def side_by_side(text: str, rows: Sequence[list[Any]]) -> list[tuple[str, list[A
     """A kernel on each of the rows: as one entry where there are threads."""
     if len(rows) == 1 or not has_threads():
         return [(text, row) for row in rows]
-    _start(config.threads() - 1)
+    _start(min(config.threads(), MOST) - 1)
     return [(_shared(), [_board(), KernelOf(text), len(rows), 8 * len(rows[0]), *(word for row in rows for word in row)])]
 
 

@@ -193,6 +193,13 @@ def test_a_process_ends_with_its_threads() -> None:
     assert ended.returncode == 0 and not ended.stderr, ended.stderr
 
 
+def test_there_are_no_more_threads_than_parts(threads: Callable[[int], None]) -> None:
+    threads(10**6)
+    x = ag.placeholder((None,))
+    f = ag.function([x], ag.exp(x), executor="native")
+    assert f(np.zeros(9000, "float32")).sum() == 9000 and len(parallel._threads) < parallel.MOST
+
+
 def test_parts_depend_on_sizes_alone() -> None:
     assert parallel.cut(100, 1, parallel.PART) == [(0, 100)]
     for size, unit in ((1000, 1), (1000, 8), (64, 16), (10**7, 32)):
