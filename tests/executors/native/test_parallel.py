@@ -109,6 +109,26 @@ def test_trajectories_do_not_depend_on_the_number_of_threads(name: str, threads:
     assert all(end == ends[0] for end in ends)
 
 
+def test_loops_within_scans_are_shared_in_each_turn(threads: Callable[[int], None]) -> None:
+    rng = np.random.default_rng(2)
+    data, start = (rng.normal(size=shape).astype("float32") for shape in ((6, 30, 40), (30, 40)))
+    found = []
+    for executor, many in [("numpy", 1), *(("native", many) for many in COUNTS)]:
+        threads(many)
+        x, h = ag.placeholder((None, 30, 40)), ag.placeholder((30, 40))
+        last, rows = ag.scan(lambda a, e: (ag.tanh(a + e) * 0.5, ag.reduce_sum(a * e, 1) + ag.reduce_max(e)), h, x)
+        outputs = [last, rows, *ag.gradients(ag.reduce_sum(last) + ag.reduce_sum(rows), [x, h])]
+        f = ag.function([x, h], outputs, executor=executor)
+        for feeds in ((data * 2, start), (data, start)):
+            got = f(*feeds)
+        found.append(got)
+    assert "\n" not in f.explain(), "the scan is machine code"
+    for other in found[2:]:
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found[1], other, strict=True))
+    for a, b in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_the_threads_take_part(threads: Callable[[int], None]) -> None:
     if not Path("/proc/self/task").exists():
         pytest.skip("the system does not tell what a thread has done")
