@@ -150,6 +150,17 @@ def test_an_error_within_is_told_of_the_op_that_holds_the_graph() -> None:
     assert told[0] == told[1] and "test_repeating.py:" in told[0]
 
 
+def test_numpy_sees_the_row_of_the_turn_where_a_kernel_leaves_a_step_to_it() -> None:
+    x, i = ag.placeholder((5, 2), dtype="float64"), ag.placeholder((3, 2), dtype="int64")
+    last, outputs = ag.scan(lambda h, e: (h + 1.0, ag.gather(x, e) + h), ag.constant(0.0, "float64"), i)
+    f = ag.function([x, i], [last, outputs], executor="native")
+    data = np.arange(10.0).reshape(5, 2)
+    np.testing.assert_array_equal(f(data, [[0, 1], [4, 2], [3, 3]])[1][1], data[[4, 2]] + 1)
+    with pytest.raises(ag.IndexRangeError, match="index 7 is outside an axis of size 5"):
+        f(data, [[0, 1], [2, 3], [4, 7]])
+    np.testing.assert_array_equal(f(data, [[0, 1], [4, 2], [3, 3]])[1][2], data[[3, 3]] + 2)
+
+
 def test_what_has_no_kernel_within_is_told() -> None:
     x = ag.placeholder((3, 2), dtype="float64")
     turn = ag.custom_op("turned", lambda x: x[::-1], infer=lambda x: x)
