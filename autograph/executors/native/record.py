@@ -1,13 +1,14 @@
 """Recording for native code: what NumPy needs cut up to be fast is left whole, and what it does in one call is cut up.
 
 Arithmetic of rank 0 stays in arrays, sums stay sums, a choice is one step. A view of what each call brings is remembered
-as such, so that kernels reach through it.
+as such, so that kernels reach through it. What was made before, of the same values by the same call, is not made again.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from autograph.executors.native.special import into
 from autograph.executors.numpy.values import Place, Step, Value, stand_in
 from autograph.graph.tensor import Tensor
 from autograph.tensor_type import DType
+
+_TOLD = (bool, int, float, str, tuple, slice, np.generic, np.dtype, FunctionType, np.ufunc)  # by their `repr` alone
 
 
 @in_single(
@@ -42,6 +45,25 @@ class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
     def __init__(self, prepare: Callable[..., Any] = lambda body: body) -> None:
         super().__init__(prepare)
         self.views: dict[Value, Value] = {}
+        self._made: dict[Any, Value] = {}
+        self._caches.append(self._made)
+
+    def _once(self, make: Callable[..., Value], *arguments: Any) -> Value:
+        """What `make` records for these arguments, none of which is written afterwards: the first time alone."""
+        known = [self._known(x) for x in arguments]
+        if not all(isinstance(x, (Value, *_TOLD)) for x in known):
+            return make(*known)
+        told = [x.number if isinstance(x, Value) else (type(x), x if callable(x) else repr(x)) for x in known]
+        key = (make.__name__, self.node.dtype, *told)
+        if key not in self._made:
+            self._made[key] = make(*known)
+        return self._made[key]
+
+    def _ufunc(self, name: str, function: np.ufunc, *operands: Any) -> Value:
+        return self._once(super()._ufunc, name, function, *operands)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Value:
+        return self._once(super().where, condition, a, b)
 
     def leaf(self, tensor: Tensor) -> Value:
         value = super().leaf(tensor)
@@ -50,7 +72,9 @@ class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
         return value
 
     def _view(self, name: str, function: Callable[..., Any], x: Any, *params: Any) -> Value:
-        x = self._known(x)
+        return self._once(self._viewed, name, function, x, *params)
+
+    def _viewed(self, name: str, function: Callable[..., Any], x: Any, *params: Any) -> Value:
         if not isinstance(x, Value) or x.fixed or None in x.shape:
             return super()._view(name, function, x, *params)
         layout = layout_of(x)
@@ -104,6 +128,9 @@ class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
     # reductions -------------------------------------------------------------------------------------------------------
 
     def _reduced(self, name: str, x: Value, axis: tuple[int, ...], keepdims: bool, dtype: DType) -> Value:
+        return self._once(self._reduction, name, x, axis, keepdims, dtype)
+
+    def _reduction(self, name: str, x: Value, axis: tuple[int, ...], keepdims: bool, dtype: DType) -> Value:
         kept = [1 if a in axis else n for a, n in enumerate(x.shape) if keepdims or a not in axis]
         result = self.scratch(dtype, tuple(kept))
         self.steps.append(Step(name, getattr(numpy_namespace, name), [x, axis, keepdims], result, self.node, into=True))
@@ -144,11 +171,10 @@ class NativeRecorder(RepeatingRecorder, IntegerRecorder, DrawingRecorder):
     def _exponentials(self, x: Value, axis: tuple[int, ...]) -> tuple[Value, Value, Value]:
         """As the function of this name in `arrays.reductions`, which also says 0 and 1 of rows of infinities."""
         top = self.max(x, axis, True)
-        infinite = self.equal(top, np.inf)
-        zero = self.constant(np.zeros((), x.dtype))
-        x = self.where(infinite, self.where(self.equal(x, np.inf), zero, -np.inf), x)
         m = self.where(self.isfinite(top), top, 0.0)
-        e = self.exp(self.subtract(x, m))
+        below = self.subtract(x, m)
+        zero = self.constant(np.zeros((), x.dtype))
+        e = self.exp(self.where(self.equal(top, np.inf), self.where(self.equal(x, np.inf), zero, -np.inf), below))
         return e, self.sum(e, axis, True), top
 
     def logsumexp(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Value:

@@ -208,14 +208,14 @@ class RepeatingRecorder(ConvolvingRecorder):
 
     def _turn(self, step: Repeated, body: Body, inputs: Sequence[Value]) -> None:
         """Record the steps of one turn."""
-        mark = len(self.steps)
+        mark = self.apart()
         found: dict[Tensor, Value] = dict(zip(body.inputs, inputs, strict=True))
         for tensor in ancestors(body.outputs):
             if tensor not in found:
                 found[tensor] = self.record(tensor, [found[source] for source in tensor.inputs])
         made = {inner.result for inner in self.steps[mark:]}
         step.kept = [self._own(self._known(found[output]), made) for output in body.outputs]
-        step.inner = self.steps[mark:]
+        step.inner = self.steps[mark : self.apart()]
         del self.steps[mark:]
         for inner in step.inner:
             inner.node = step.node

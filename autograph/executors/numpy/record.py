@@ -53,6 +53,7 @@ class Recorder:
         self.recording = False
         self._scalars: dict[Value, Value] = {}
         self._arrays: dict[Value, Value] = {}
+        self._caches: list[dict[Any, Value]] = [self._scalars, self._arrays]  # what was made once, and may be made again
         self._constants: dict[tuple[DType, bytes], Value] = {}
         self._families: dict[Any, Value] = {}
 
@@ -70,9 +71,9 @@ class Recorder:
         return bound
 
     def apart(self) -> int:
-        """Begin steps that may run where others, behind a guard, did not: they make scalars of their own. The first's number."""
-        self._scalars.clear()
-        self._arrays.clear()
+        """Begin steps that may run where others, behind a guard, did not: they share nothing with these. The first's number."""
+        for cache in self._caches:
+            cache.clear()
         return len(self.steps)
 
     # values -----------------------------------------------------------------------------------------------------------
@@ -376,8 +377,8 @@ class Recorder:
                 return result
             except (Unrecordable, TypeError, AttributeError, ValueError):
                 del self.steps[mark:]
-                for cache in (self._scalars, self._arrays):
-                    known = {step.result for step in self.steps}
+                known = {step.result for step in self.steps}
+                for cache in self._caches:
                     for key in [k for k, v in cache.items() if v not in known]:
                         del cache[key]
             finally:

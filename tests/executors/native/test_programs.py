@@ -54,6 +54,15 @@ def test_gradients_of_single_elements_reach_updates_that_run_together() -> None:
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-13)
 
 
+def test_what_two_ops_have_in_common_is_computed_once() -> None:
+    """A log-sum-exp and its gradient, the weights of softmax, both look for the greatest and add up exponentials."""
+    x = ag.placeholder((7, 9))
+    y = ag.logsumexp(x, -1)
+    f = ag.function([x], [y, *ag.gradients(ag.reduce_sum(y), [x])], executor="native").prepare((7, 9))
+    names = [step.name for item in f._program.items for step in item.steps]
+    assert names.count("exp") == names.count("max") == names.count("sum") == 1
+
+
 def test_a_new_batch_size_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     step, feeds = network()
     x, t = (np.tile(feed, (9, 1)) for feed in feeds)
