@@ -21,18 +21,25 @@ class _Format(NamedTuple):
     bias: int
     ln2: tuple[float, float]  # the first has zeros at its end, so that its product with an exponent is exact
     range: tuple[float, float]  # below the first exp is 0, above the second infinite
-    terms: int  # of the series of exp
+    exp: Sequence[float]  # of (eʳ - 1 - r)/r², |r| ≤ ½·ln 2: where its error times r is least (Remez 1934)
+    terms: int  # of the series of sinh and cosh
     log: Sequence[float]  # of (log m - 2s)/s over s²
     smallest: float  # the smallest normal number
 
 
 FORMATS = {
     "f4": _Format(
-        23, 127, (6.93138122558593750e-01, 9.05800061445916e-06), (-104.0, 89.0), 7,
+        23, 127, (6.93138122558593750e-01, 9.05800061445916e-06), (-104.0, 89.0),
+        (0.5, 0.16666542785217114, 0.041666281605599174, 0.008366611428699633, 0.0013946481133865962), 7,
         (0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841), 2.0**-126,
     ),
     "f8": _Format(
-        52, 1023, (6.93147180369123816490e-01, 1.90821492927058770002e-10), (-746.0, 710.0), 13,
+        52, 1023, (6.93147180369123816490e-01, 1.90821492927058770002e-10), (-746.0, 710.0),
+        (
+            0.5000000000000006, 0.16666666666666682, 0.04166666666657294, 0.008333333333316414, 0.0013888888932577317,
+            0.0001984126989903206, 2.4801504222185016e-05, 2.755723155339928e-06, 2.762641240294464e-07,
+            2.5113328673039148e-08,
+        ), 13,
         (
             6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
             1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01,
@@ -101,32 +108,57 @@ def integer(e: Emitter, x: Number, factor: float) -> tuple[Number, Number]:
     return e.subtract(shifted, magic), e.subtract(e.bits(shifted), e.bits(magic))
 
 
+def powers_of_two(e: Emitter, x: Number, factor: float) -> tuple[Number, tuple[Number, Number]]:
+    """The integer n next to x·factor, and two powers of two whose product is 2ⁿ: by sums whose last bits count ones, n's with
+    twice the bias, that of about n/2 with the bias, so that what is left of each, shifted, is an exponent."""
+    f = FORMATS[x.type]
+    ends = [e.constant(1.5 * 2.0**f.fraction + times * f.bias, x.type) for times in (2, 1)]
+    whole, half = (fma(e, x, e.constant(factor / k, x.type), end) for k, end in zip((1, 2), ends, strict=True))
+    counts = e.bits(half), e.subtract(e.bits(whole), e.bits(half))
+    first, second = (e.float_of_bits(e.shift("shl", count, f.fraction)) for count in counts)
+    return e.subtract(whole, ends[0]), (first, second)
+
+
+def _less(e: Emitter, x: Number, n: Number) -> Number:
+    """x - n·ln 2."""
+    for part in FORMATS[x.type].ln2:
+        x = fma(e, n, e.constant(-part, x.type), x)
+    return x
+
+
 def reduced(e: Emitter, x: Number) -> tuple[Number, Number]:
     """k and r of x = k·ln 2 + r, |r| ≤ ½·ln 2."""
     n, k = integer(e, x, 1 / math.log(2))
-    for part in FORMATS[x.type].ln2:
-        x = fma(e, n, e.constant(-part, x.type), x)
-    return k, x
+    return k, _less(e, x, n)
 
 
 def small_expm1(e: Emitter, r: Number) -> Number:
-    """eʳ - 1 for |r| ≤ ½·ln 2, by Taylor's series."""
-    series = [1 / math.factorial(k) for k in range(2, FORMATS[r.type].terms + 1)]
-    return fma(e, e.multiply(r, r), polynomial(e, r, series), r)
+    """eʳ - 1 for |r| ≤ ½·ln 2."""
+    return fma(e, e.multiply(r, r), polynomial(e, r, FORMATS[r.type].exp), r)
 
 
-def exp(e: Emitter, x: Number) -> Number:
-    k, r = reduced(e, clamped(e, x, *FORMATS[x.type].range))
-    return scaled(e, e.add(small_expm1(e, r), e.constant(1, x.type)), k)
+def _exponential(e: Emitter, r: Number, powers: tuple[Number, Number]) -> Number:
+    """eʳ·2ⁿ for |r| ≤ ½·ln 2, by one power after the other, so that it is rounded once where it is subnormal, or overflows."""
+    y = polynomial(e, r, (1, 1, *FORMATS[r.type].exp))
+    for power in powers:
+        y = e.multiply(y, power)
+    return y
+
+
+def exp(e: Emitter, x: Number, rest: Number | None = None) -> Number:
+    """eˣ, or of x with what it lost by rounding."""
+    x = clamped(e, x, *FORMATS[x.type].range)
+    n, powers = powers_of_two(e, x, 1 / math.log(2))
+    r = _less(e, x, n)
+    return _exponential(e, r if rest is None else e.add(r, rest), powers)
 
 
 def exp2(e: Emitter, x: Number) -> Number:
     """2ˣ: the integer next to x is the exponent."""
     f = FORMATS[x.type]
     x = clamped(e, x, f.range[0] / math.log(2) - 1, f.range[1] / math.log(2) + 1)
-    n, k = integer(e, x, 1.0)
-    r = e.multiply(e.subtract(x, n), e.constant(math.log(2), x.type))
-    return scaled(e, e.add(small_expm1(e, r), e.constant(1, x.type)), k)
+    n, powers = powers_of_two(e, x, 1.0)
+    return _exponential(e, e.multiply(e.subtract(x, n), e.constant(math.log(2), x.type)), powers)
 
 
 def expm1(e: Emitter, x: Number) -> Number:

@@ -7,7 +7,6 @@ import math
 from autograph.executors.native.emitter import Emitter, Number
 from autograph.executors.native.mathlib import (
     FORMATS,
-    clamped,
     exp,
     fma,
     log,
@@ -15,9 +14,6 @@ from autograph.executors.native.mathlib import (
     parted,
     polynomial,
     power_of_two,
-    reduced,
-    scaled,
-    small_expm1,
     two_sum,
     with_poles,
 )  # fmt: skip
@@ -50,9 +46,7 @@ def _double_power(e: Emitter, x: Number, p: Number) -> Number:
     product = e.multiply(p, high)
     rest = fma(e, p, low, fma(e, p, high, e.negative(product)))
     inside = e.less(e.absolute(product), e.constant(1000, "f8"))
-    k, r = reduced(e, clamped(e, product, *FORMATS["f8"].range))
-    r = e.add(r, e.select(inside, rest, e.constant(0, "f8")))
-    return scaled(e, e.add(small_expm1(e, r), e.constant(1, "f8")), k)
+    return exp(e, product, e.select(inside, rest, e.constant(0, "f8")))
 
 
 def _precise_log(e: Emitter, x: Number) -> tuple[Number, Number]:
