@@ -30,10 +30,12 @@ class Block(NamedTuple):
 
 
 def block(m: int, n: int, width: int) -> Block:
-    """The block for products of m rows and n columns. Two vectors beside each other read each number of A half as often."""
-    half, whole = -(-n // width), -(-n // (2 * width)) * 2
-    if n >= 2 * width and whole * 5 <= half * 6:
-        return Block(4 if m >= 4 else 1, 2, False)
+    """The block for products of m rows and n columns. Two vectors beside each other read each number of A half as often; of one
+    row, so many go side by side that none of their sums waits for itself."""
+    for vectors in (2,) if m >= 4 else (8, 4, 2):
+        across = vectors * width
+        if n >= across and -(-n // across) * vectors * 5 <= -(-n // width) * 6:
+            return Block(4 if m >= 4 else 1, vectors, False)
     return Block(8 if m >= 8 else 4 if m >= 4 else 1, 1, n % width > 0)
 
 
