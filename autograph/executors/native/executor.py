@@ -24,10 +24,10 @@ from autograph.executors.numpy import commit, plan
 from autograph.executors.numpy.bound import BoundGroup, Fed
 from autograph.executors.numpy.emit import Source
 from autograph.executors.numpy.executor import Program, State
-from autograph.executors.numpy.fetched import LONG
+from autograph.executors.numpy.fetched import LONG, Fresh
 from autograph.executors.numpy.record import Recorder, select
 from autograph.executors.numpy.selection import by_bits
-from autograph.executors.numpy.values import ALWAYS, Guard, Step, Value
+from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 from autograph.graph.register import Domain
 from autograph.program.lower import Tick
 
@@ -79,8 +79,8 @@ class NativeProgram(Program):
         self._views = recorder.views
         self.items = items = joined(early, recorder.views, [*kept, *_committed(self.plans)])
         self.host = [(item.step, item.reason) for item in items if isinstance(item, OnHost) and item.reason]
+        steps = self._handed_out(items)
         self.memory = plan.plan_memory(items, self.plans, kept)
-        steps: list[Step] = []
         self.segments: list[Segment] = []
         behind = {made for item in items if isinstance(item, OnHost) and item.guard for made in item.makes}
 
@@ -101,6 +101,19 @@ class NativeProgram(Program):
         self.source = self.text.write(steps, self._ending)
         texts = [text for some in self.segments for text in parallel.texts(some.entries)]
         self.kernels = compiled(texts + [kernel.text(size) for kernel in self.groups.values() for size in kernel.sizes])
+
+    def _handed_out(self, items: list[Item]) -> list[Step]:
+        """Steps that get the memory of long outputs, into which the items then write: those that nobody needs elsewhere."""
+        roots = [v.root for v in self.outputs]
+        others = {v.root for v in _committed(self.plans)}
+        others.update(v.root for item in items if isinstance(item, OnHost) for v in (*item.reads, *item.makes) if v.source)
+        steps = []
+        for v, node in zip(self.outputs, self.tick.outputs, strict=True):
+            alone = v.source is None and roots.count(v) == 1 and v not in others
+            if alone and v.place is Place.SCRATCH and v.nbytes >= LONG:
+                v.place = Place.OUTPUT
+                steps.append(Step("fresh", Fresh(v.dtype, v.shape), [], v, node))
+        return steps
 
     def _commit(self, plans: list[plan.GroupPlan], array: Callable[[Value], Any]) -> list[BoundGroup]:
         """Groups that are compiled one after the other are one call."""

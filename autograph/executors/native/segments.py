@@ -181,13 +181,13 @@ class Densely:
         self.host = host
 
     def __call__(self, *arrays: Any) -> None:
-        """Go on behind a step that NumPy runs; or call the segment with copies in C order."""
+        """Go on behind a step that NumPy runs; or call the segment with copies in C order of what lies in another."""
         fault, self.row[_FAULT] = int(self.row[_FAULT]), 0
         if fault and self.host is not None:
             return self._go_on(self.host, fault, arrays)
         copies = []
         for (dtype, shape), array in zip(self.given, arrays, strict=True):
-            copy = np.array(array, dtype, order="C")
+            copy = np.require(array, dtype, ["C", "A"])  # what a kernel writes into is as it should be
             if copy.shape != shape or copy.dtype is not dtype:
                 raise ValueError(f"an array of shape {copy.shape} where {shape} was planned")
             copies.append(copy)

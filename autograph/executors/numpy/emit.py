@@ -13,6 +13,7 @@ from autograph.executors.numpy.values import ALWAYS, Guard, Place, Step, Value
 LINES = 2000  # a function; compiling takes 5 kB of memory a line
 _LETTER = {
     Place.SCRATCH: "t", Place.HOME: "r", Place.CONSTANT: "c", Place.FEED: "x", Place.DYNAMIC: "v", Place.SCALAR: "s",
+    Place.OUTPUT: "y",
 }  # fmt: skip
 _INDENT = "    "
 _OURS = {

@@ -338,9 +338,12 @@ def _fetched(value: Value, source: Source) -> str:
         return f"float64({name})"
     if value.shape == ():
         return f"{name}[()]" if value.fixed else f"array({name})[()]"
+    if value.place is Place.OUTPUT:
+        return name
     if not value.fixed or None in value.shape:
         return f"array({name})"
-    return f"{source.thing('copies', Copies())}({name})" if value.nbytes >= LONG else f"{name}.copy()"
+    copies = Copies(value.dtype, value.shape)
+    return f"{source.thing('copies', copies)}({name})" if value.nbytes >= LONG else f"{name}.copy()"
 
 
 def _finite(checks: Iterable[Check]) -> bool:

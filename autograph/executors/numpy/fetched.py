@@ -10,25 +10,39 @@ from typing import Any
 
 import numpy as np
 
+from autograph.tensor_type import DType
+
 LONG = 1 << 16  # bytes
 _KEPT = 2  # for each output: a loop holds one result while it makes the next
 
 
-class Copies:
-    """Copies of one output. Who holds one, or a view of it, holds its memory; that of the others is written again."""
+class Fresh:
+    """Arrays of one type for one output. Who holds one, or a view of it, holds its memory; that of the others is used again."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: DType, shape: tuple[int, ...]) -> None:
+        self._type = shape, dtype
         self._kept: list[np.ndarray[Any, Any]] = []
 
-    def __call__(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def __call__(self) -> np.ndarray[Any, Any]:
         for array in self._kept:
             if sys.getrefcount(array) == _ALONE:
-                np.copyto(array, x)
                 return array.view()
-        array = x.copy()
+        array = np.empty(*self._type)
         if _ALONE:
             self._kept = [array, *self._kept[: _KEPT - 1]]
         return array.view()
+
+
+class Copies:
+    """Copies of one output."""
+
+    def __init__(self, dtype: DType, shape: tuple[int, ...]) -> None:
+        self._fresh = Fresh(dtype, shape)
+
+    def __call__(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        array = self._fresh()
+        np.copyto(array, x)
+        return array
 
 
 def _alone() -> int:

@@ -26,6 +26,7 @@ class Place(Enum):
     CONSTANT = "constant"
     FEED = "feed"  # given with each call
     DYNAMIC = "dynamic"  # made by a step of each call
+    OUTPUT = "output"  # memory that the caller is given: steps write into it
     SCALAR = "scalar"  # a Python float made by a step of each call
 
     __hash__ = object.__hash__  # by identity: that of an Enum is slow
