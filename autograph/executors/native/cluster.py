@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from autograph.executors.native.bands import in_bands
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.functions import FUNCTIONS
 from autograph.executors.native.items import FUNCTION, Loop, Multiply, Views, located, product, root_of
@@ -41,7 +42,7 @@ def joined(steps: Sequence[Step], views: Views, kept: Iterable[Value]) -> list[I
     for item in plan.items:
         if isinstance(item, Loop):
             item.needed = [v for v in item.results if v.source is not None or v in read]
-    return plan.ordered()
+    return in_bands(plan.ordered(), views, kept)
 
 
 class Within(NamedTuple):

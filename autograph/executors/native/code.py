@@ -17,11 +17,11 @@ Body = Callable[[str, list[Number]], list[Number]]
 
 
 class At(NamedTuple):
-    """Where a turn is: its place, how many places it goes on, the pointers that move."""
+    """Where a turn is: its place, the pointers that move, and as bits of every lane, whether the next turn begins behind it."""
 
     i: str
-    pace: str
     pointers: list[str]
+    own: Number | None
 
 
 Turn = Callable[[At, list[Number]], list[Number]]
@@ -127,15 +127,17 @@ class Code:
 
     def turns(
         self, stop: str, pace: tuple[str, int], body: Turn, moving: Sequence[tuple[str, str]] = (),
-        carried: Sequence[Number] = (), lanes: Sequence[int] = (),
+        carried: Sequence[Number] = (), lanes: Sequence[int] = (), wide: int = 0,
     ) -> list[Number]:  # fmt: skip
         """`body(turn, carried)` at 0 and at every place below `stop` that is reached, at least once. What the last one returned.
 
         pace    how many places to go on after the first turn, and after every other one
         moving  pointers, each with the bytes from a place to the next
         lanes   for each of the carried, how many numbers it holds
+        wide    of how many lanes turns ask which the next one comes to again
         """
         first, then = pace
+        start_own = self._below(first, wide) if wide else None
         before, (label, after) = self.block, self.labels("turn", "after")
         self.jump(label)
         self.start(label)
@@ -143,13 +145,16 @@ class Code:
         i, step = self.name(), str(then) if first == str(then) else self.name()
         pointers = [self.name() for _ in moving]
         held = [Number(self.name(), c.type) for c in carried]
-        results = body(At(i, step, pointers), held)
+        own = start_own and Number(self.name(), "i4")
+        results = body(At(i, pointers, own), held)
         heads = [(i, "i64", "0", self.next(f"add i64 {i}, {step}"))]
         if first != str(then):
             heads.append((step, "i64", first, str(then)))
         for pointer, (start, distance) in zip(pointers, moving, strict=True):
             far = distance if step == "1" else self.line(f"mul i64 {distance}, {step}")
             heads.append((pointer, "ptr", start, self.next(f"getelementptr i8, ptr {pointer}, i64 {far}", "ptr")))
+        if own and start_own:
+            heads.append((own.name, f"<{wide} x i32>", start_own.name, "splat (i32 -1)"))
         for h, c, r, width in zip(held, carried, results, lanes, strict=True):
             heads.append((h.name, Emitter(width, self.name).llvm_type(c.type), c.name, r.name))
         last = self.block
@@ -157,6 +162,13 @@ class Code:
         self.lines[place:place] = [f"  {h} = phi {t} [{start}, %{before}], [{on}, %{last}]" for h, t, start, on in heads]
         self.start(after)
         return results
+
+    def _below(self, count: str, lanes: int) -> Number:
+        """All bits in the lanes below a count, none in the others."""
+        limit = splat(self, Number(self.line(f"trunc i64 {count} to i32"), "i4"), lanes)
+        numbers = ", ".join([f"i32 {lane}" for lane in range(lanes)])
+        below = self.line(f"icmp slt <{lanes} x i32> <{numbers}>, {limit.name}")
+        return Number(self.line(f"sext <{lanes} x i1> {below} to <{lanes} x i32>"), "i4")
 
     def text(self, how: str = "") -> str:
         """The whole function, compiled in a certain way."""

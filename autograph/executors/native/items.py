@@ -120,7 +120,7 @@ class Loop:
 
     def goes_over(self, value: Value) -> bool:
         """Not where vectors overlap, which would read again what they have written."""
-        axes, _, (wide, strips) = self._form
+        axes, (wide, strips) = self._form
         return value in self.needed and not (axes and axes[-1].size % (wide * strips))
 
     def _turned(self) -> bool:
@@ -137,25 +137,26 @@ class Loop:
         """One, whose work threads share where it is long; where all is reduced, part by part, and then the parts."""
         if 0 in self.shape:
             return []
-        axes, places, (wide, strips) = self._form
+        axes, (wide, strips) = self._form
+        places = [place for place, _ in self.laid()]
         axis, parts = self._cut(axes, wide * strips)
         partial = [Located(Address(v, 0), layout_of(v)) for v in self._partial] if len(parts) > 1 and axes[axis].reduced else []
         first = len(places) - len(partial)
-        nest = self._nest(axes)
+        nest = self.nest(axes)
         if partial:
             kept = [loops.Array(p.layout.dtype.str[1:], nest.arrays[-1].along) for p in partial]
             places, nest = places[:first] + partial, replace(nest, arrays=nest.arrays[:first] + tuple(kept))
         rows = []
         for number, (start, stop) in enumerate(parts):
-            words: Words = [stop - start if k == axis else size for k, (size, _, _) in enumerate(axes)]
-            for k, (place, array) in enumerate(zip(places, nest.arrays, strict=True)):
-                step = number * place.layout.itemsize if k >= first else start * axes[axis].strides[k] if axes else 0
-                words.append(Address(place.address.root, place.address.offset + step))
-                words += [steps[k] for (_, _, steps), way in zip(axes, array.along, strict=True) if way == loops.STRIDED]
-            rows.append(words)
+            sizes = [stop - start if k == axis else size for k, (size, _, _) in enumerate(axes)]
+            moves = [
+                number * place.layout.itemsize if k >= first else start * axes[axis].strides[k] if axes else 0
+                for k, place in enumerate(places)
+            ]
+            rows.append(words_of(nest, axes, sizes, [moved(p.address, far) for p, far in zip(places, moves, strict=True)]))
         return [*parallel.side_by_side(loops.text(nest), rows), *self._joined(partial, len(parts))]
 
-    def _cut(self, axes: Sequence[_Axis], unit: int) -> tuple[int, list[tuple[int, int]]]:
+    def _cut(self, axes: Sequence[Axis], unit: int) -> tuple[int, list[tuple[int, int]]]:
         """The axis along which the work is shared, and its parts: of those that reductions keep, the one of the most parts.
 
         Where there is none, sums are cut all the same, so that they do not depend on the number of threads.
@@ -179,18 +180,29 @@ class Loop:
         return [(loops.text(nest), [count, *(p.address for p in (*partial, *results))])]
 
     @functools.cached_property
-    def _form(self) -> tuple[list[_Axis], list[Located], tuple[int, int]]:
-        """The axes of the nest, where its arrays lie, its lanes and strips."""
+    def _form(self) -> tuple[list[Axis], tuple[int, int]]:
+        """The axes of the nest, its lanes and strips."""
+        axes = merged(self.shape, [strides for _, strides in self.laid()], self.axes or ())
+        if self._turned() and axes and axes[-1].size < lanes():
+            axes.sort(key=lambda axis: axis.size)
+        return axes, self._widths(axes)
+
+    def laid(self) -> list[tuple[Located, tuple[int, ...]]]:
+        """Where each array is, those that are read first, and its strides along the axes of the loop."""
         inputs = self.inputs()
         places = [located(v, self.views) for v in (*inputs, *self._results)]
         strides = [np.broadcast_to(p.layout, self.shape).strides for p in places[: len(inputs) + len(self.needed)]]
         sums = zip(self.reductions, places[len(strides) :], strict=True)
         strides += [self._kept(p.layout.strides, result) for (_, result), p in sums]
-        axes = _merged(self.shape, strides, self.axes or ())
-        if self._turned() and axes and axes[-1].size < lanes():
-            axes.sort(key=lambda axis: axis.size)
-        beside = bool(self.reductions) and not axes[-1].reduced
-        return axes, places, loops.widths(axes[-1].size, beside) if axes else (1, 1)
+        return list(zip(places, strides, strict=True))
+
+    def _widths(self, axes: Sequence[Axis]) -> tuple[int, int]:
+        """Lanes and strips of a nest with these axes."""
+        if not axes:
+            return 1, 1
+        kinds = [v.dtype for v in (*self.inputs(), *self.results, *self._results)]
+        waits = bool(self.reductions or self.weight >= FUNCTION) and all(kind.itemsize <= 4 for kind in kinds)
+        return loops.widths(axes[-1].size, bool(self.reductions) and not axes[-1].reduced, waits)
 
     def _kept(self, strides: Sequence[int], result: Value) -> tuple[int, ...]:
         """The strides of a reduction's result along every axis of what is reduced: 0 along those that go."""
@@ -203,7 +215,8 @@ class Loop:
             found.append(0 if gone else stride)
         return tuple(found)
 
-    def _nest(self, axes: list[_Axis]) -> loops.Nest:
+    def nest(self, axes: Sequence[Axis], rows: int = 0) -> loops.Nest:
+        """The nest of these axes, the first so many of which run around it."""
         inputs = self.inputs()
         numbers = {v: k for k, v in enumerate([*inputs, *self.results])}
         calls = [
@@ -211,16 +224,34 @@ class Loop:
             for call in self.calls
         ]
         described = [
-            loops.Array(v.dtype.str[1:], tuple(_way(axis.strides[k], v, axis is axes[-1]) for axis in axes))
+            loops.Array(
+                v.dtype.str[1:],
+                tuple(_way(axis.strides[k], v, number == len(axes) - 1 >= rows) for number, axis in enumerate(axes)),
+            )
             for k, v in enumerate([*inputs, *self._results])
         ]
         stores = [(numbers[v], len(inputs) + k) for k, v in enumerate(self.needed)]
         first = len(inputs) + len(self.needed)
         reductions = [loops.Reduction(r.name, numbers[r.operand], first + k) for k, (r, _) in enumerate(self.reductions)]
+        wide, strips = self._widths(axes[rows:])
         return loops.Nest(
-            tuple(gone for _, gone, _ in axes), tuple(described), len(inputs), tuple(calls), tuple(stores), tuple(reductions),
-            *self._form[2],
+            tuple(axis.reduced for axis in axes), tuple(described), len(inputs), tuple(calls), tuple(stores), tuple(reductions),
+            wide, strips,
         )  # fmt: skip
+
+
+def moved(address: Address, nbytes: int) -> Address:
+    """A place so many bytes behind."""
+    return address._replace(offset=address.offset + nbytes)
+
+
+def words_of(nest: loops.Nest, axes: Sequence[Axis], sizes: Sequence[int], places: Sequence[Address]) -> Words:
+    """The words of a nest along axes of these sizes, whose arrays begin at these places."""
+    words: Words = [*sizes]
+    for k, (place, array) in enumerate(zip(places, nest.arrays, strict=True)):
+        words.append(place)
+        words += [axis.strides[k] for axis, way in zip(axes, array.along, strict=True) if way == loops.STRIDED]
+    return words
 
 
 def _carried(r: Reduce, dtype: DType) -> DType:
@@ -228,7 +259,7 @@ def _carried(r: Reduce, dtype: DType) -> DType:
     return DTYPES["float64"] if r.name == "sum" and dtype.kind == "f" else dtype
 
 
-class _Axis(NamedTuple):
+class Axis(NamedTuple):
     """An axis of a nest: its size, whether reductions run along it, and each array's stride in bytes."""
 
     size: int
@@ -236,13 +267,13 @@ class _Axis(NamedTuple):
     strides: tuple[int, ...]
 
 
-def _merged(shape: tuple[int, ...], strides: Sequence[Sequence[int]], reduced: tuple[int, ...]) -> list[_Axis]:
+def merged(shape: tuple[int, ...], strides: Sequence[Sequence[int]], reduced: tuple[int, ...]) -> list[Axis]:
     """The axes of more than one place; neighbours that every array runs through in one go are one axis."""
-    axes: list[_Axis] = []
+    axes: list[Axis] = []
     for axis, size in enumerate(shape):
         if size == 1:
             continue
-        new = _Axis(size, axis in reduced, tuple(s[axis] for s in strides))
+        new = Axis(size, axis in reduced, tuple(s[axis] for s in strides))
         if axes:
             last = axes[-1]
             if last.reduced == new.reduced and all(a == b * size for a, b in zip(last.strides, new.strides, strict=True)):
@@ -250,7 +281,7 @@ def _merged(shape: tuple[int, ...], strides: Sequence[Sequence[int]], reduced: t
                 continue
         axes.append(new)
     if reduced and not axes:
-        return [_Axis(1, True, (0,) * len(strides))]
+        return [Axis(1, True, (0,) * len(strides))]
     return axes
 
 
@@ -391,7 +422,7 @@ def _stack(*layouts: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple
     """How many matrices there are, and the steps in bytes from one to the next; None where the steps are not even."""
     shape = layouts[-1].shape[:-2]
     strides = [np.broadcast_to(x, (*shape, *x.shape[-2:])).strides[:-2] for x in layouts]
-    axes = _merged(shape, strides, ())
+    axes = merged(shape, strides, ())
     if len(axes) > 1:
         return None
     return (axes[0].size, list(axes[0].strides)) if axes else (1, [0, 0, 0])

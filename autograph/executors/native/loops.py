@@ -70,10 +70,13 @@ class Nest:
     strips: int = 1
 
 
-def widths(size: int, beside: bool) -> tuple[int, int]:
-    """Lanes and strips for a last axis of this size. `beside`: whether reductions run along other axes."""
+def widths(size: int, beside: bool, long: bool = False) -> tuple[int, int]:
+    """Lanes and strips for a last axis of this size. `beside`: whether reductions run along other axes. `long`: whether one
+    number waits so long for another that two registers had better go side by side."""
     if size < lanes():
         return 1, 1
+    if long and not beside and size >= 2 * lanes():
+        return 2 * lanes(), 1
     strips = STRIPS if beside else 1
     while strips > 1 and (size < strips * lanes() or -size % (strips * lanes()) * 8 > size):  # an eighth is done twice at most
         strips //= 2
@@ -83,16 +86,44 @@ def widths(size: int, beside: bool) -> tuple[int, int]:
 @functools.lru_cache(maxsize=1024)
 def text(nest: Nest) -> str:
     """The kernel of a nest. Its words: the sizes of the axes, then for each array its address and the strides it needs."""
-    writer = _Writer(nest)
-    writer.write()
+    writer = _Writer(nest, Code())
+    writer.write(writer.pointers, 0)
     return writer.code.text("" if nest.reduced else PLAINLY)
+
+
+@functools.lru_cache(maxsize=1024)
+def text_of_rows(nests: tuple[Nest, ...], count: int) -> str:
+    """The kernel of nests whose first axes, so many, are the same and kept: at each place of these one nest after the other
+    runs. Its words: those of each nest."""
+    code = Code()
+    writers = [_Writer(nest, code) for nest in nests]
+
+    def run(depth: int, places: list[tuple[str, ...]]) -> None:
+        if depth == count:
+            for writer, pointers in zip(writers, places, strict=True):
+                writer.write(pointers, count)
+            return
+        strided = [(w, k) for w, writer in enumerate(writers) for k, some in enumerate(writer.strides) if some[depth]]
+
+        def turn(at: At, _: list[Number]) -> list[Number]:
+            moved = [list(pointers) for pointers in places]
+            for (w, k), pointer in zip(strided, at.pointers, strict=True):
+                moved[w][k] = pointer
+            run(depth + 1, [tuple(pointers) for pointers in moved])
+            return []
+
+        moving = [(places[w][k], writers[w].strides[k][depth] or "0") for w, k in strided]
+        code.turns(writers[0].sizes[depth], ("1", 1), turn, moving)
+
+    run(0, [writer.pointers for writer in writers])
+    return code.text()
 
 
 @dataclass(frozen=True)
 class _State:
     """Where a nest has come to: the pointers of all arrays there, loads that are done, how wide the lanes are.
 
-    own  in every lane, how many of the places from here on reductions do not come to again
+    own  all bits in the lanes to whose places reductions do not come again
     """
 
     pointers: tuple[str, ...]
@@ -107,9 +138,9 @@ _Inner = Callable[[_State, Carried], Carried]
 
 
 class _Writer:
-    def __init__(self, nest: Nest) -> None:
+    def __init__(self, nest: Nest, code: Code) -> None:
         self.nest = nest
-        self.code = Code()
+        self.code = code
         self.sizes = [self.code.word() for _ in nest.reduced]
         pointers = []
         self.strides: list[list[str | None]] = []
@@ -123,12 +154,14 @@ class _Writer:
         self.order = kept + [a for a in axes if nest.reduced[a]]
         self.outer = len(kept)  # so many loops stand around the reductions
         self.apply = apply if axes else apply_once
+        self.carried = min(nest.lanes, lanes())  # lanes of what reductions carry
         step = nest.lanes * nest.strips
         self.pace = self.code.first(self.sizes[self.lane], step) if step > 1 else "1", step
 
-    def write(self) -> None:
-        state = _State(self.pointers, (None,) * self.nest.loads)
-        self._descend(0, self._with_invariants(state, 0), [])
+    def write(self, pointers: tuple[str, ...], depth: int) -> None:
+        """The loops from the one at `depth` on, where arrays are at these pointers."""
+        state = _State(pointers, (None,) * self.nest.loads)
+        self._descend(depth, self._with_invariants(state, depth), [])
 
     # loops ------------------------------------------------------------------------------------------------------------
 
@@ -162,17 +195,16 @@ class _Writer:
             for k, way in enumerate(ways):
                 if way == DENSE:
                     pointers[k] = self._along(k, pointers[k], at.i)
-            moved = replace(state, pointers=tuple(pointers))
-            if pace[1] > 1 and self.nest.reduced[axis]:
-                own = Number(self.code.line(f"trunc i64 {at.pace} to i32"), "i4")
-                moved = replace(moved, own=splat(self.code, own, state.lanes))
+            moved = replace(state, pointers=tuple(pointers), own=at.own or state.own)
             if state.lanes == 1:
                 moved = self._with_invariants(moved, depth + 1)
             return _flat(inner(moved, _like(carried, held)))
 
         moving = [(state.pointers[k], self.strides[k][axis] or "0") for k in strided]
         flat = _flat(carried)
-        return _like(carried, self.code.turns(self.sizes[axis], pace, turn, moving, flat, [self.nest.lanes] * len(flat)))
+        wide = state.lanes if pace[1] > 1 and self.nest.reduced[axis] else 0
+        held = [self.carried] * len(flat)
+        return _like(carried, self.code.turns(self.sizes[axis], pace, turn, moving, flat, held, wide))
 
     # states -----------------------------------------------------------------------------------------------------------
 
@@ -227,10 +259,8 @@ class _Writer:
             store(code, values[value], state.pointers[k], state.lanes, self._stride(k))
         reduced = [values[r.value] for r in nest.reductions]
         if state.own is not None:
-            numbers = ", ".join([f"i32 {lane}" for lane in range(state.lanes)])
-            own = e.compare("slt", Number(f"<{numbers}>", "i4"), state.own)
             neutral = [ACCUMULATORS[r.name].neutral(x.type) for r, x in zip(nest.reductions, reduced, strict=True)]
-            reduced = [e.select(own, x, e.constant(n, x.type)) for x, n in zip(reduced, neutral, strict=True)]
+            reduced = [_owned(e, state.own, x, n) for x, n in zip(reduced, neutral, strict=True)]
             code.take(e)
         return reduced
 
@@ -247,7 +277,7 @@ class _Writer:
     def _reduce(self, state: _State) -> None:
         """All reductions at one place of the axes that are kept, or at the places of strips."""
         along = self.nest.reduced[self.lane]
-        wide = self.nest.lanes if along else state.lanes
+        wide = self.carried if along else state.lanes
         e = self.code.emitter(wide)
         start = [x for r in self.nest.reductions for x in ACCUMULATORS[r.name].start(e, self._type(r))]
         counts = [len(ACCUMULATORS[r.name].start(e, self._type(r))) for r in self.nest.reductions]
@@ -270,13 +300,14 @@ class _Writer:
 
     def _added(self, state: _State, carried: list[Number]) -> list[Number]:
         values = self._elements(state)
-        e = self.code.emitter(state.lanes)
+        parts = [self._parts(x, state.lanes) for x in values]
+        e = self.code.emitter(min(state.lanes, self.carried))
         numbers = iter(carried)
         added = []
-        for r, x in zip(self.nest.reductions, values, strict=True):
+        for r, some in zip(self.nest.reductions, parts, strict=True):
             accumulator = ACCUMULATORS[r.name]
             held = [next(numbers) for _ in accumulator.start(e, self._type(r))]
-            added += accumulator.add(e, held, x)
+            added += accumulator.add(e, held, some)
         self.code.take(e)
         return added
 
@@ -293,6 +324,12 @@ class _Writer:
             result = accumulator.finish(e, c, self.nest.arrays[r.array].type)
             self.code.take(e)
             store(self.code, result, state.pointers[r.array], state.lanes, self._stride(r.array))
+
+    def _parts(self, x: Number, width: int) -> list[Number]:
+        """A vector of that width, cut into those that reductions carry."""
+        if width <= self.carried:
+            return [x]
+        return [self._part(x, start, self.carried) for start in range(0, width, self.carried)]
 
     def _part(self, x: Number, start: int, count: int) -> Number:
         """Some lanes of twice as many."""
@@ -321,6 +358,13 @@ def apply_once(e: Emitter, call: Call, operands: Sequence[Number]) -> Number:
     kind, function = e.llvm_type(call.type), f"@{name}{'f' if call.type == 'f4' else ''}"
     e.declared[f"declare {kind} {function}({', '.join([kind] * len(operands))})"] = None
     return e.emit(f"call {kind} {function}({', '.join(f'{kind} {x.name}' for x in operands)})", call.type)
+
+
+def _owned(e: Emitter, own: Number, x: Number, neutral: float) -> Number:
+    """x in lanes of all bits, and what changes nothing in the others."""
+    if x.type == "f4" and neutral == 0:
+        return e.float_of_bits(e.bitwise_and(e.bits(x), own))
+    return e.select(e.less(own, e.constant(0, "i4")), x, e.constant(neutral, x.type))
 
 
 def _flat(carried: Carried) -> list[Number]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autograph.executors.native import repeating
+from autograph.executors.native.bands import Band
 from autograph.executors.native.items import (
     Address,
     Entry,
@@ -121,7 +122,7 @@ class OnHost(OneStep):
         return self.step.goes_over(value)
 
 
-Native = Loop | Multiply | Single | Repeat
+Native = Loop | Band | Multiply | Single | Repeat
 Item = Native | OnHost
 
 
