@@ -56,6 +56,7 @@ class NativeProgram(Program):
         self, steps: list[Step], kept: list[Value], writes: list[commit.Write], recorder: Recorder
     ) -> tuple[list[Step], list[commit.Component]]:
         """Choices are made by bits where NumPy has to run a part: as they are, they might be written over what they read."""
+        recorder.apart()  # steps that nobody needs are gone
         early, tail = commit.split_tail(steps, kept, writes)
         parts = commit.components(tail, writes)
         hard = {step for part in parts if compilable(commit.group([part])[0]) is None for step in part.steps}
