@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any
@@ -14,8 +14,10 @@ from autograph.executors.native import language, loops, parallel
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import type_of
 from autograph.executors.native.items import Address, Entry, Words
+from autograph.executors.native.kernels import DESCENT, blas
 from autograph.executors.native.lowering import Elementwise, choice, of_ufunc
 from autograph.executors.native.placing import put
+from autograph.executors.numpy.blas import Gemm
 from autograph.executors.numpy.bound import BoundGroup, runs, side_by_side
 from autograph.executors.numpy.commit import Group
 from autograph.executors.numpy.plan import GroupPlan
@@ -78,9 +80,43 @@ class RowsKernel:
         return self._text
 
 
-def group_kernel(p: GroupPlan) -> GroupKernel | RowsKernel | None:
+class DescentKernel:
+    """A group that steps one matrix down by a product: C ← α·A·B + C, where α is read as it is then."""
+
+    sizes = (0,)
+
+    def __init__(self, gemm: Gemm, arguments: Sequence[int | Value]) -> None:
+        self._values = [a for a in arguments if isinstance(a, Value)]
+        self._turned = [gemm.keywords[name] for name in ("trans_a", "trans_b")]
+
+    def text(self, size: int) -> str:
+        """The kernel, which is one for any size."""
+        return DESCENT
+
+    def entry(self, array: Callable[[Value], Any]) -> tuple[Entry, int]:
+        """The kernel and its words for real arrays, and how many multiplications it takes."""
+        rate, a, b, one, c = map(array, self._values)
+        (m, n), k = c.shape, a.shape[0 if self._turned[0] else 1]
+        (first, apart), (second, distance) = (_seen(x, turned) for x, turned in zip((a, b), self._turned, strict=True))
+        words: Words = [
+            blas("sgemm" if c.dtype.char == "f" else "dgemm"), ord(first), ord(second), m, n, k, rate.ctypes.data,
+            a.ctypes.data, apart, b.ctypes.data, distance, int.from_bytes(one.tobytes(), "little"), c.ctypes.data, m, 1, 0, 0, 0,
+        ]  # fmt: skip
+        return (DESCENT, words), m * n * k
+
+
+def _seen(x: Any, turned: bool) -> tuple[str, int]:
+    """How BLAS has to take a dense matrix, or its transpose, and how far apart its lines are."""
+    if x.flags.f_contiguous:
+        return "T" if turned else "N", len(x)
+    return "N" if turned else "T", x.shape[1]
+
+
+def group_kernel(p: GroupPlan) -> GroupKernel | RowsKernel | DescentKernel | None:
     """The kernel of a group, and its plan freed of what it does not need; None where NumPy has to run it."""
     g = p.group
+    if not p.late and len(g.calls) == 1 and isinstance(g.calls[0][0], Gemm):
+        return DescentKernel(*g.calls[0])
     if not p.late and len(g.calls) == 1 and isinstance(g.calls[0][0], PutRows):
         home = g.calls[0][1][-1]
         return RowsKernel(home if isinstance(home, Value) else g.columns[home][0])
@@ -162,10 +198,21 @@ class RowsGroup(BoundGroup):
         self.work = rows.size
 
 
+class DescentGroup(BoundGroup):
+    """A step down on real arrays."""
+
+    def __init__(self, kernel: DescentKernel, array: Callable[[Value], Any]) -> None:
+        self.calls, self.late, self.checks = [], [], []
+        entry, self.work = kernel.entry(array)
+        self.entries: list[Entry] = [entry]
+
+
 def native_group(
-    p: GroupPlan, kernel: GroupKernel | RowsKernel, array: Callable[[Value], Any], feeds: dict[Value, Value]
-) -> NativeGroup | RowsGroup:
+    p: GroupPlan, kernel: GroupKernel | RowsKernel | DescentKernel, array: Callable[[Value], Any], feeds: dict[Value, Value]
+) -> NativeGroup | RowsGroup | DescentGroup:
     """A group that has a kernel, on real arrays."""
+    if isinstance(kernel, DescentKernel):
+        return DescentGroup(kernel, array)
     return RowsGroup(p, kernel, array) if isinstance(kernel, RowsKernel) else NativeGroup(p, kernel, array, feeds)
 
 

@@ -66,6 +66,9 @@ end:
 }}
 """
 
+# The same, of one whose α is not among the words, but its address.
+DESCENT = GEMM.replace("%a0 = load", "%rate = load ptr, ptr %w6\n  %a0 = load").replace("ptr %w6, ptr %a,", "ptr %rate, ptr %a,")
+
 # Words of a guard: where its truth value is, and how many entries to pass over if that is false.
 GUARD = f"""
 define i64 {NAME}(ptr %words) {PLAINLY}{{

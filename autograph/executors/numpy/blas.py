@@ -20,6 +20,10 @@ from autograph.executors.numpy.values import Place, Step, Value
 WORTH = 16384  # elements; below, the passes saved are not worth SciPy's import
 
 
+class Gemm(functools.partial[Any]):
+    """SciPy's gemm over its last argument. Called with α, A, B, β and C, all but the numbers of rank 0 in Fortran's order."""
+
+
 @functools.cache
 def _blas() -> Any:
     try:
@@ -79,7 +83,7 @@ def _call(home: Value, rate: Value, product: Step, early: list[Step], recorder: 
                 return None
             operands.append(turned)
             flags[name] = 1
-    kernel = functools.partial(getattr(_blas(), f"{'s' if home.dtype.char == 'f' else 'd'}gemm"), overwrite_c=1, **flags)
+    kernel = Gemm(getattr(_blas(), f"{'s' if home.dtype.char == 'f' else 'd'}gemm"), overwrite_c=1, **flags)
     one = recorder.constant(np.ones((), home.dtype))
     return [(kernel, [recorder.array_of(recorder.negative(rate)), *operands, one, _transposed(home, recorder)])]
 

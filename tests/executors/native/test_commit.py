@@ -13,6 +13,7 @@ pytest.importorskip("scipy", reason="the native executor takes BLAS from SciPy")
 
 import autograph as ag
 import optimizers
+from autograph.executors.native.commit import DescentKernel
 from autograph.executors.numpy.record import select
 
 SHAPES = [(3, 7), (5,), (40, 3), (2, 2)]
@@ -126,3 +127,42 @@ def test_a_feed_may_be_gone_once_its_tick_is_over() -> None:
     for k in range(50):
         step(np.full(20_000, float(k), "float32"))
     np.testing.assert_array_equal(w.get_value(), np.full(20_000, 49.0 * 50 / 2, "float32"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("batch", [1, 9])
+def test_a_matrix_that_steps_along_a_product_does_so_within_the_native_commit(dtype: str, left: bool, batch: int) -> None:
+    """The weights of a layer, whichever side of the product they stand on; so a whole tick, and many, are machine code."""
+    rng = np.random.default_rng(1)
+    sizes = (130, 160) if left else (160, 130)
+    start = rng.normal(size=sizes)
+    shapes = [(160, batch), (130, batch)] if left else [(batch, 160), (batch, 130)]
+    feeds = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    ends = []
+    for executor in ("native", "numpy"):
+        x, t = (ag.placeholder(shape, dtype=dtype) for shape in shapes)
+        w = ag.variable(start, dtype=dtype)
+        loss = ag.reduce_mean(ag.square((ag.matmul(w, x) if left else ag.matmul(x, w)) - t))
+        step = ag.function([x, t], loss, optimizers.SGD(lr=0.01).get_updates(loss, [w]), executor=executor)
+        for _ in range(3):
+            step(*feeds)
+        step.loop(4, *feeds)
+        ends.append(w.get_value())
+        if executor == "native":
+            assert any(isinstance(kernel, DescentKernel) for kernel in step._program.groups.values())
+            assert step._program.many() is not None
+    np.testing.assert_allclose(*ends, rtol=0, atol=2e3 * np.finfo(dtype).eps)
+
+
+def test_a_product_in_the_commit_reads_a_matrix_as_it_was() -> None:
+    """It is a copy, in another order than the matrix itself, for that changes before."""
+    rng = np.random.default_rng(6)
+    old_v, old_w, fed = (rng.normal(size=(150, 150)) for _ in range(3))
+    v, w = (ag.variable(old, dtype="float64") for old in (old_v, old_w))
+    x = ag.placeholder((150, 150), dtype="float64")
+    step = ag.function([x], None, [(v, v + 2.0 * w), (w, w - 0.1 * ag.matmul(v, x))], executor="native")
+    step(fed)
+    assert any(isinstance(kernel, DescentKernel) for kernel in step._program.groups.values())
+    np.testing.assert_allclose(w.get_value(), old_w - 0.1 * old_v @ fed, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(v.get_value(), old_v + 2 * old_w, rtol=1e-12, atol=1e-12)
