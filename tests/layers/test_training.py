@@ -102,6 +102,13 @@ def test_accuracy_fits_the_loss(loss: str, target: Any, right: float) -> None:
     assert model.evaluate(guesses, target, verbose=0)[1] == pytest.approx(right)
 
 
+def test_accuracy_of_one_output_is_that_of_truth_values() -> None:
+    x = L.Input((1,))
+    model = L.Model(x, L.Activation(None)(x))
+    model.compile("sgd", "mse", ["accuracy"])
+    assert model.evaluate([[0.1], [0.9], [0.4], [0.2]], [0, 1, 1, 0], verbose=0)[1] == pytest.approx(3 / 4)
+
+
 def test_metrics_may_be_functions_and_do_not_train() -> None:
     def largest(y: Any, p: Any) -> Any:
         return K.max(K.abs(y - p))
