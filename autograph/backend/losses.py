@@ -41,15 +41,15 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
     """-log of the output at the class that `target` names: the shape of `output` without `axis`.
 
-    target        the number of each sample's class, of any dtype, floats cut to whole numbers; in the shape of `output`
-                  without `axis`, or with a size of 1 there
+    target        the number of each sample's class, whole numbers of any dtype, in the shape of `output` without
+                  `axis`, or with a size of 1 there
     output, from_logits, axis   as in `categorical_crossentropy`
 
     Raises IndexRangeError for a class that there is not, and what `categorical_crossentropy` raises.
     """
     scores, labels = tensor(output), tensor(target)
     place = _class_axis("sparse_categorical_crossentropy", axis, scores)
-    labels = class_labels(cast(labels, "int64") if labels.type.is_float else labels, scores, place)
+    labels = class_labels(labels, scores, place)
     if labels.ndim == scores.ndim - 1:
         labels = movement.expand_dims(labels, place)
     without = [(*t.shape[:place], 1, *t.shape[place + 1 :]) for t in (labels, scores)]

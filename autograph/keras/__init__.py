@@ -15,8 +15,10 @@ import multiprocessing
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 try:
+    from autograph import Tensor
     from autograph import backend as K
     from autograph.backend import dependencies
     from autograph.keras import importing, marks, settings
@@ -46,6 +48,13 @@ def _notice() -> str:
 
 
 globals().update({name: getattr(K, name) for name in K.__all__})
+
+
+def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Tensor:
+    """As the backend's; labels that are floats are cut to whole numbers, as Keras's own backends do, and not refused."""
+    return K.sparse_categorical_crossentropy(K.cast(target, "int64"), output, from_logits, axis)
+
+
 importing.install()
 settings.share()
 marks.mark_tensors()

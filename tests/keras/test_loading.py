@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,12 @@ def test_a_script_that_is_not_there_is_said(run: Any) -> None:
 def test_tracebacks_show_the_lines_of_the_file(small_keras: Path, run: Any) -> None:
     done = run("import keras; keras.callbacks.fails()", KERAS_BACKEND="autograph.keras")
     assert 'callbacks.py", line 7, in fails\n    raise LookupError' in done.stderr
+
+
+def test_labels_that_are_floats_are_cut_as_by_the_backends_of_keras(run: Any) -> None:
+    code = "print(A.eval(A.sparse_categorical_crossentropy([[1.7]], [[0.25, 0.75]])))"
+    done = run(f"import autograph.keras as A; {code}")
+    assert float(done.stdout.strip().strip("[]")) == pytest.approx(-math.log(0.75), 1e-6), done.stderr
 
 
 def test_settings_are_those_of_keras(small_keras: Path, run: Any) -> None:
