@@ -111,15 +111,17 @@ def dqn(**options: Any) -> Any:
 
 
 def sarsa() -> Any:
-    agent = SARSAAgent(model=network(32, 32, inputs=4, outputs=2), nb_actions=2, nb_steps_warmup=10, policy=BoltzmannQPolicy())
-    agent.compile(Adam(lr=1e-3), metrics=["mae"])
+    model = network(32, 32, inputs=4, outputs=2)
+    agent = SARSAAgent(model=model, nb_actions=2, nb_steps_warmup=10, gamma=0.95, policy=BoltzmannQPolicy())
+    agent.compile(Adam(lr=2e-3))
     return agent
 
 
 def cem() -> Any:
+    model = Sequential([Flatten(input_shape=(1, 4)), Dense(2, activation="softmax")])
     agent = CEMAgent(
-        model=network(inputs=4, outputs=2), nb_actions=2, memory=EpisodeParameterMemory(limit=1000, window_length=1),
-        batch_size=50, nb_steps_warmup=1000, train_interval=50, elite_frac=0.05,
+        model=model, nb_actions=2, memory=EpisodeParameterMemory(limit=1000, window_length=1), batch_size=50,
+        nb_steps_warmup=2000, train_interval=50, elite_frac=0.05,
     )  # fmt: skip
     agent.compile()
     return agent
@@ -131,8 +133,8 @@ TRIALS = {
     "DQN": Trial(lambda: dqn(enable_double_dqn=False), "CartPole-v1", 8_000, 120.0),
     "double DQN": Trial(lambda: dqn(enable_double_dqn=True), "CartPole-v1", 8_000, 120.0),
     "duelling DQN": Trial(lambda: dqn(enable_dueling_network=True, dueling_type="avg"), "CartPole-v1", 8_000, 120.0),
-    "SARSA": Trial(sarsa, "CartPole-v1", 20_000, 120.0),
-    "CEM": Trial(cem, "CartPole-v1", 60_000, 120.0),
+    "SARSA": Trial(sarsa, "CartPole-v1", 15_000, 120.0),
+    "CEM": Trial(cem, "CartPole-v1", 40_000, 120.0),
 }
 
 

@@ -4,6 +4,8 @@ The source distribution of Keras 2.3.1 holds the tests. pip fetches it, unless `
 Tier A is what Keras runs on a backend whose name it does not know. Tier B are tests that it skips there for the name
 alone, though they ask nothing that is TensorFlow's own: they run here too. This file is also the plugin of pytest that
 plugs autograph in where the tests look for the backends of TensorFlow and Theano.
+
+Needs the extra `keras`, and flaky, pandas, pillow, pydot and requests, which the tests import.
 """
 
 from __future__ import annotations
@@ -52,6 +54,10 @@ EXCLUDED = {
     "text_test.py::test_tokenizer": "makes an array of lists of unequal lengths, which NumPy refuses since 1.24",
     "vis_utils_test.py": "needs the program `dot` of Graphviz",
     "test_ctc_decode_beam_search_no_merge": "feeds a placeholder of unknown rank",
+    "::test_temporal_classification": "eight draws of the weights in ten reach its 80 %; that of its seed reaches 76 %",
+    "::test_load_layers": "takes a backend of another name for one whose channels come first",
+    "TestPrecisionTest::test_config": "asks for TensorFlow's names of variables, which end in :0",
+    "TestRecall::test_config": "asks for TensorFlow's names of variables, which end in :0",
     "TestMeanIoU": "Keras takes this metric from TensorFlow 2",
 }
 
@@ -87,12 +93,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Take the marks that skip from the tests of tier B, and mark those that are excluded."""
     for item in items:
-        reason = next((why for part, why in EXCLUDED.items() if part in item.nodeid), None)
-        if reason is not None:
-            item.add_marker(pytest.mark.skip(f"excluded: {reason}"))
-        elif SKIPPED_BY_NAME.search(item.nodeid):
+        skipped = any(mark.name == "skip" or (mark.name == "skipif" and any(mark.args)) for mark in item.iter_markers())
+        unskipped = skipped and SKIPPED_BY_NAME.search(item.nodeid)
+        if unskipped:
             item.user_properties.append(("tier", "B"))
+        reason = next((why for part, why in EXCLUDED.items() if re.search(rf"{re.escape(part)}($|\[|::)", item.nodeid)), None)
+        if reason is not None and (unskipped or not skipped):
+            item.user_properties.append(("excluded", reason))
+            item.add_marker(pytest.mark.skip(f"excluded: {reason}"))
+        elif unskipped:
             item.iter_markers = types.MethodType(_markers_that_do_not_skip, item)  # type: ignore[method-assign]
+
+
+def pytest_runtest_teardown() -> None:
+    """A test that settles the learning phase settles it for itself: Keras's own plugin sees to that on TensorFlow alone."""
+    importlib.import_module("autograph.backend.phases").reset_learning_phase()
 
 
 def _markers_that_do_not_skip(item: pytest.Item, name: str | None = None) -> Iterator[pytest.Mark]:
@@ -128,26 +143,31 @@ def run(tests: Path, report: Path, *extra: str) -> int:
 
 
 def outcomes(report: Path) -> list[tuple[str, str, str, str]]:
-    """Every test of a report: its file, its name, its tier and its outcome."""
+    """Every test of a report: its file, its name, its tier and its outcome; of those that are excluded the reason."""
     found = []
     for case in ElementTree.parse(report).iter("testcase"):
         kind = next((child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed")
-        tier = next((p.get("value", "") for p in case.iter("property") if p.get("name") == "tier"), "A")
+        properties = {p.get("name"): p.get("value", "") for p in case.iter("property")}
+        tier, kind = properties.get("tier", "A"), properties.get("excluded", kind)
         found.append((case.get("classname", ""), case.get("name", ""), tier, kind))
     return found
 
 
 def table(found: list[tuple[str, str, str, str]]) -> str:
-    """A row for each file: how many passed, failed and were skipped, in both tiers."""
+    """A row for each folder or file: how many passed, failed, were excluded here and skipped by Keras, in both tiers."""
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for file, _, tier, kind in found:
-        module = ".".join(part for part in file.split(".") if not part.startswith("Test"))
-        counts[tier, module][kind] += 1
-    lines = ["| tier | file | passed | failed | skipped |", "|---|---|---|---|---|"]
+        module = "/".join(part for part in file.split(".") if not part.startswith("Test"))
+        counts[tier, module][_column(kind)] += 1
+    lines = ["| tier | file | passed | failed | excluded | skipped by Keras |", "|---|---|---|---|---|---|"]
+    columns = ("passed", "failed", "excluded", "skipped")
     for (tier, module), count in sorted(counts.items()):
-        failed = count["failure"] + count["error"]
-        lines.append(f"| {tier} | {module} | {count['passed']} | {failed} | {count['skipped']} |")
+        lines.append(f"| {tier} | {module} | " + " | ".join(str(count[column]) for column in columns) + " |")
     return "\n".join(lines)
+
+
+def _column(kind: str) -> str:
+    return {"passed": "passed", "skipped": "skipped", "failure": "failed", "error": "failed"}.get(kind, "excluded")
 
 
 def main() -> int:
@@ -164,15 +184,15 @@ def main() -> int:
         seconds = time.perf_counter() - start
         found = outcomes(folder / "report.xml")
     print(table(found))
+    for file, test, tier, kind in found:
+        if _column(kind) in ("failed", "excluded"):
+            print(f"- {tier}: `{file}::{test}`: {kind}")
     short = 0
     for tier, bar in BARS.items():
-        count = Counter(kind for *_, each, kind in found if each == tier)
-        failed = count["failure"] + count["error"]
-        print(f"tier {tier}: {count['passed']} of {count['passed'] + failed} passed, the bar is {bar}")
+        count = Counter(_column(kind) for *_, each, kind in found if each == tier)
         short += count["passed"] < bar
-    for file, test, tier, kind in found:
-        if kind in ("failure", "error"):
-            print(f"{kind} ({tier}): {file}::{test}")
+        every = count["passed"] + count["failed"] + count["excluded"]
+        print(f"tier {tier}: {count['passed']} of {every} passed, {count['excluded']} are excluded; the bar is {bar}")
     print(f"{seconds:.0f} s")
     return int(short > 0)
 
