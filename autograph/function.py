@@ -55,7 +55,8 @@ def function(
     before it, then all updates take effect together; if anything fails, none does.
 
     inputs           a list, tuple or dict of placeholders (or of any tensors: the graph is cut there), nested as you like;
-                     the function takes one argument for each top-level entry, by position or by name
+                     the function takes one argument for each top-level entry, by position or by name; the last ones may
+                     be left out where they are placeholders with a default
     outputs          a tensor, or a structure of tensors, which comes back with arrays in their places; None gives None.
                      Outputs of rank 0 are NumPy scalars.
     updates          pairs `(variable, new_value)`, as optimizers return them
@@ -172,7 +173,7 @@ class Function:
 
     def _arranged(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Any, ...]:
         """Positional and named arguments as one value for each input, structures taken apart."""
-        given = signature.with_named(args, named, self._names, self.name) if named else args
+        given = signature.with_named(args, named, self._names, self.name) if named else signature.filled(args, self._entries)
         if len(given) != self._count:
             types = ", ".join(f"{p.name} {show_shape(p.shape)}" for p in self.tick.inputs)
             raise FeedError(

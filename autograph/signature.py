@@ -139,6 +139,12 @@ def check_used(placeholders: Sequence[Tensor], read: Sequence[Tensor], what_to_d
                 raise ArgumentError(text, fix="remove it, or pass on_unused_input='ignore'", where=str(leaf.origin))
 
 
+def filled(args: Sequence[Any], entries: Sequence[Any]) -> list[Any]:
+    """Positional arguments, and behind them the defaults of the inputs for which there is none."""
+    defaults = [getattr(entry, "default", None) for entry in entries[len(args) :]]
+    return [*args, *(defaults if not any(d is None or isinstance(d, Tensor) for d in defaults) else ())]
+
+
 def with_named(args: Sequence[Any], named: Mapping[str, Any], names: Sequence[Any], function: str) -> list[Any]:
     """Positional arguments, and behind them those by name. Raises FeedError for a name that is none, or is given twice."""
     given = list(args)

@@ -79,7 +79,8 @@ class Function:
 def function(inputs: Any, outputs: Any, updates: Any = None, **kwargs: Any) -> Any:
     """Compile `outputs` and `updates` into a function that takes one list of arrays and gives one list of arrays.
 
-    inputs    a list of placeholders, or of any tensors that are to be fed; some may be unused
+    inputs    a list of placeholders, or of any tensors that are to be fed; some may be unused, and a learning phase that
+              stands last need not be fed: then it is 0
     outputs   a list of tensors: their values before the updates; of those that Keras marks as metrics, after them
     updates   pairs (variable, new value), as the functions `update…` and optimizers return them; all are computed from
               the old values, then all take effect, or none if anything fails

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from autograph import backend as K
+from autograph.errors import FeedError
+from autograph.executors.executor import EXECUTORS, lack_of
 from autograph.graph.updates import Update, Updates
 
 
@@ -197,6 +199,18 @@ def test_dropout_in_training_alone() -> None:
     (dropped,) = f([ones, 1])
     assert set(np.unique(dropped)) == {0, 2} and 0.4 < (dropped == 0).mean() < 0.6
     assert (f([ones, 1])[0] != dropped).any()
+
+
+@pytest.mark.parametrize("executor", [name for name in EXECUTORS if not lack_of(name)])
+def test_a_phase_among_the_inputs_that_is_not_fed_is_0(executor: str) -> None:
+    x, phase = K.placeholder((2,)), K.learning_phase()
+    f = K.function([x, phase], [K.in_train_phase(x * 2, x * 3)], executor=executor)
+    for given, found in (([1], 2), ([], 3), ([1], 2), ([], 3)):
+        assert f([np.ones(2, "float32"), *given])[0].tolist() == [found] * 2
+    first = K.function([phase, x], [K.in_train_phase(x * 2, x * 3)], executor=executor)
+    for g, feeds in ((f, []), (f, [np.ones(2), 1, 1]), (first, [np.ones(2)]), (first, [1])):
+        with pytest.raises(FeedError, match=f"takes 2 inputs.*got {len(feeds)}"):
+            g(feeds)
 
 
 def test_a_switch_takes_integers_and_broadcasts_to_the_right() -> None:
