@@ -71,8 +71,8 @@ OPEN_TO_ALL = "autograph/errors.py"  # it imports origin.py, which imports nothi
 # Third-party libraries that are used where they are installed: imported inside the function that needs them.
 OPTIONAL = {
     "difflib",  # of the standard library: loaded where an error needs it
-    *("hypothesis", "jax", "llvmlite", "matplotlib", "mpmath", "optax", "pytensor", "pytest", "scipy", "threadpoolctl"),
-    *("torch", "tqdm"),
+    *("hypothesis", "jax", "keras", "llvmlite", "matplotlib", "mpmath", "optax", "pytensor", "pytest", "rl", "scipy"),
+    *("threadpoolctl", "torch", "tqdm"),
 }
 # Folders that exist for such a library, and are themselves loaded only when asked for.
 BUILT_ON = {

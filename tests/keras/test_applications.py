@@ -1,7 +1,8 @@
-"""Three scripts of Keras 2.3.1, as they are shown in the documentation, run unchanged."""
+"""Three scripts of Keras 2.3.1, as they are shown in the documentation, run unchanged; the agent of the benchmark learns."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -56,3 +57,15 @@ def test_every_script_is_run_and_names_no_backend() -> None:
     scripts = {path.stem: path.read_text(encoding="utf-8") for path in SCRIPTS.glob("*.py")}
     assert set(scripts) == set(FACTS)
     assert not any(re.search("autograph|tensorflow|theano", text) for text in scripts.values())
+
+
+@pytest.mark.skipif(any(find_spec(name) is None for name in ("rl", "gymnasium")), reason="the extra `keras` is not installed")
+def test_the_agent_of_the_benchmark_learns_alike_on_every_executor(run: Any, tmp_path: Path) -> None:
+    done = run("-m", "autograph", "bench", "keras", "--only", "keras-rl", "--rounds", "1", "--json", "agents.json")
+    assert not done.returncode, done.stderr
+    found = json.loads((tmp_path / "agents.json").read_text(encoding="utf-8"))
+    assert len(found["agents"]) == (2 if find_spec("llvmlite") else 1) and found["races"] == {}
+    for name, numbers in found["agents"].items():
+        assert f"| {name} " in done.stdout
+        assert numbers.pop("steps a second") > 1 and min(numbers.values()) > 0.01
+        assert sum(numbers.values()) == pytest.approx(1)

@@ -29,15 +29,14 @@ from keras.layers import Concatenate, Dense, Flatten, Input
 from keras.models import Model, Sequential
 from keras.optimizers import Adam
 from keras_suite import fetched, run, unpacked
-from rl.agents import CEMAgent, DDPGAgent, DQNAgent, NAFAgent, SARSAAgent
+from rl.agents import CEMAgent, DQNAgent, NAFAgent, SARSAAgent
 from rl.core import Processor
 from rl.memory import EpisodeParameterMemory, SequentialMemory
 from rl.policy import BoltzmannQPolicy
 from rl.random import OrnsteinUhlenbeckProcess
 
 import autograph.keras as ours
-
-SEED = 3
+from autograph.tools.bench.agents import SEED, ddpg
 
 
 class Trial(NamedTuple):
@@ -77,17 +76,6 @@ def noise(sigma: float) -> OrnsteinUhlenbeckProcess:
 
 def memory() -> SequentialMemory:
     return SequentialMemory(limit=50_000, window_length=1)
-
-
-def ddpg() -> Any:
-    action, critic = network_of_action(64, 64, inputs=3, outputs=1)
-    agent = DDPGAgent(
-        nb_actions=1, actor=network(64, 64, inputs=3, outputs=1), critic=critic, critic_action_input=action, memory=memory(),
-        nb_steps_warmup_critic=200, nb_steps_warmup_actor=200, random_process=noise(0.3), gamma=0.99, batch_size=64,
-        target_model_update=1e-2, processor=Scaled(),
-    )  # fmt: skip
-    agent.compile([Adam(lr=1e-3, clipnorm=1.0), Adam(lr=1e-3, clipnorm=1.0)], metrics=["mae"])
-    return agent
 
 
 def naf() -> Any:

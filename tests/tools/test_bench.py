@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from autograph.tools import bench
-from autograph.tools.bench import child, contest, embeddings, mlp, optimizers, recurrent, report, timing, updates
+from autograph.tools.bench import agents, child, contest, embeddings, mlp, optimizers, recurrent, report, timing, updates
+from autograph.tools.bench import keras as bench_keras
 from autograph.tools.bench import steps as bench_steps
 from autograph.tools.bench.contest import Competitor, Mismatch, Row
 from autograph.tools.bench.problems import (
@@ -127,6 +128,23 @@ def test_the_collector_rests_during_a_race_and_works_again_after_an_error() -> N
     assert gc.isenabled()
 
 
+def test_a_clock_gives_each_place_what_it_had_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Agent:
+        def fit(self) -> str:
+            return self.train() + self.train()
+
+        def train(self) -> str:
+            return "x"
+
+    times = iter([0.0, 10.0, 11.0, 20.0, 22.0, 30.0])  # fit from 0 to 30, train from 10 to 11 and from 20 to 22
+    monkeypatch.setattr(agents, "perf_counter", lambda: next(times))
+    agent, clock = Agent(), agents.Clock()
+    clock.watch(agent, "fit", "keras-rl")
+    clock.watch(agent, "train", "Keras")
+    assert agent.fit() == "xx"
+    assert clock.seconds == {"keras-rl": 27.0, "Keras": 3.0, "K.function": 0.0, "gymnasium": 0.0}
+
+
 # ---- who takes part
 
 
@@ -232,6 +250,14 @@ def test_a_mismatch_ends_with_1_and_is_told_on_stderr(
     monkeypatch.setattr(mlp, "COMPETITORS", (BY_HAND, replace(products, whole=True)))
     assert mlp.run(Namespace(only=None, network=[SMALL], rounds=1, seconds=0.01, json=None)) == 1
     assert "MISMATCH, nothing is timed: numpy matmul only" in capsys.readouterr().err
+
+
+def test_agents_that_learn_other_things_end_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(agents, "timed", lambda: agents.Timed(None, None, agents.Clock(), 1.0))
+    monkeypatch.setattr(agents, "timed_native", lambda: agents.Timed(None, None, agents.Clock(), 1.1))
+    monkeypatch.setattr(bench_keras, "AGENTS", [replace(each, imports=()) for each in bench_keras.AGENTS])
+    assert bench_keras.run(Namespace(only=["keras-rl"], rounds=1, seconds=0.01, json=None)) == 1
+    assert "keras-rl: MISMATCH, nothing is timed: keras-rl on autograph, native" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

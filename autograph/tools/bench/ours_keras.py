@@ -1,5 +1,7 @@
 """Keras for `bench keras`, as a user writes it: on autograph, and the same on TensorFlow."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -12,10 +14,9 @@ from .problems import BETA_1, BETA_2, EPSILON, RATE, Step
 def fit(problem: Epoch, executor: str = "numpy") -> Step:
     """Keras 2.3.1 on autograph."""
     import_module("autograph.keras")
-    model, before = _model(import_module("keras"), problem), default_executor()
-    set_default_executor(executor)
-    model._make_train_function()  # which is when its executor is chosen
-    set_default_executor(before)
+    model = _model(import_module("keras"), problem)
+    with by_default(executor):
+        model._make_train_function()  # which is when its executor is chosen
     return _epochs(model, problem)
 
 
@@ -27,6 +28,17 @@ def fit_native(problem: Epoch) -> Step:
 def fit_tensorflow(problem: Epoch) -> Step:
     """Keras 2 as TensorFlow keeps it."""
     return _epochs(_model(import_module("tf_keras"), problem), problem)
+
+
+@contextmanager
+def by_default(executor: str) -> Iterator[None]:
+    """Functions that are built inside run on this executor."""
+    before = default_executor()
+    set_default_executor(executor)
+    try:
+        yield
+    finally:
+        set_default_executor(before)
 
 
 def _model(keras: Any, problem: Epoch) -> Any:

@@ -22,8 +22,13 @@ def conditions(rounds: int) -> str:
     return f"{', '.join(versions)}; float32, threads=1 on one core; medians of {rounds} rounds taken in turns."
 
 
-def show_races(contests: Iterable[tuple[str, str, Sequence[Competitor]]], options: Namespace) -> int:
-    """Hold contests, each a title, a problem's name and who takes part, and print a table of each; 1 where some disagree."""
+def show_races(
+    contests: Iterable[tuple[str, str, Sequence[Competitor]]], options: Namespace, facts: Mapping[str, Any] | None = None
+) -> int:
+    """Hold contests, each a title, a problem's name and who takes part, and print a table of each; 1 where some disagree.
+
+    `facts` are what else goes into the file of JSON.
+    """
     races = {}
     for title, name, competitors in contests:
         try:
@@ -33,7 +38,7 @@ def show_races(contests: Iterable[tuple[str, str, Sequence[Competitor]]], option
             return 1
         print(race_table(title, races[title]), flush=True)
     if options.json:
-        write_json(options.json, {"conditions": conditions(options.rounds)}, races)
+        write_json(options.json, {"conditions": conditions(options.rounds), **(facts or {})}, races)
     return 0
 
 
