@@ -55,8 +55,8 @@ def function(
     before it, then all updates take effect together; if anything fails, none does.
 
     inputs           a list, tuple or dict of placeholders (or of any tensors: the graph is cut there), nested as you like;
-                     the function takes one argument for each top-level entry, by position or by name; the last ones may
-                     be left out where they are placeholders with a default
+                     the function takes one argument for each top-level entry, by position or by name, and takes the
+                     default of a placeholder that has one where there is none
     outputs          a tensor, or a structure of tensors, which comes back with arrays in their places; None gives None.
                      Outputs of rank 0 are NumPy scalars.
     updates          pairs `(variable, new_value)`, as optimizers return them
@@ -173,11 +173,11 @@ class Function:
 
     def _arranged(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Any, ...]:
         """Positional and named arguments as one value for each input, structures taken apart."""
-        given = signature.with_named(args, named, self._names, self.name) if named else signature.filled(args, self._entries)
+        given = signature.completed_arguments(args, named, self._entries, self._names, self.name)
         if len(given) != self._count:
             types = ", ".join(f"{p.name} {show_shape(p.shape)}" for p in self.tick.inputs)
             raise FeedError(
-                f"{self.name!r} takes {self._count} inputs ({types}), got {len(given)}",
+                f"{self.name!r} takes {self._count} inputs ({types}), got {len(args) + len(named)}",
                 fix=f"call with [{', '.join(p.name for p in self.tick.inputs)}]", after=NOTHING_CHANGED,
             )
         if self._flat:

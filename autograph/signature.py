@@ -139,27 +139,29 @@ def check_used(placeholders: Sequence[Tensor], read: Sequence[Tensor], what_to_d
                 raise ArgumentError(text, fix="remove it, or pass on_unused_input='ignore'", where=str(leaf.origin))
 
 
-def filled(args: Sequence[Any], entries: Sequence[Any]) -> list[Any]:
-    """Positional arguments, and behind them the defaults of the inputs for which there is none."""
-    defaults = [getattr(entry, "default", None) for entry in entries[len(args) :]]
-    return [*args, *(defaults if not any(d is None or isinstance(d, Tensor) for d in defaults) else ())]
+def completed_arguments(
+    args: Sequence[Any], named: Mapping[str, Any], entries: Sequence[Any], names: Sequence[Any], function: str
+) -> list[Any]:
+    """Positional arguments, and behind them those by name, or else the defaults of placeholders that have one.
 
-
-def with_named(args: Sequence[Any], named: Mapping[str, Any], names: Sequence[Any], function: str) -> list[Any]:
-    """Positional arguments, and behind them those by name. Raises FeedError for a name that is none, or is given twice."""
+    Raises FeedError for a name that is none, or is given twice.
+    """
     given = list(args)
     signature = ", ".join(f"{n or 'a structure'}" for n in names)
     for name in named:
         if name not in names:
             raise FeedError(f"{function!r} has no input {name!r}{nearest(name, filter(None, names))}",
                             why=f"its inputs are ({signature})", after=NOTHING_CHANGED)  # fmt: skip
-    for position, name in enumerate(names):
+    for position, (entry, name) in enumerate(zip(entries, names, strict=True)):
+        default = getattr(entry, "default", None)
         if name in named and names.count(name) > 1:
             raise FeedError(f"{function!r} has several inputs {name!r}", why="give them by position", after=NOTHING_CHANGED)
+        if position < len(args) and name in named:
+            raise FeedError(f"{function!r} got {name!r} twice", after=NOTHING_CHANGED)
         if position >= len(args) and name in named:
             given.append(named[name])
-        elif position < len(args) and name in named:
-            raise FeedError(f"{function!r} got {name!r} twice", after=NOTHING_CHANGED)
+        elif position >= len(args) and default is not None and not isinstance(default, Tensor):
+            given.append(default)
     return given
 
 

@@ -61,6 +61,18 @@ def test_arguments_are_given_by_position_or_by_name() -> None:
         twins(x=1)
 
 
+def test_a_placeholder_that_gets_no_argument_takes_its_default() -> None:
+    x, p, q = (ag.placeholder((), name=name, default=value) for name, value in (("x", None), ("p", 2.0), ("q", 3.0)))
+    f = ag.function([x, p, q], x + 10.0 * p + 100.0 * q)
+    assert [f(1), f(1, 5), f(1, 5, 0), f(1, q=0), f(x=1), f(q=0, x=1), f(1)] == [321, 351, 51, 21, 321, 21, 321]
+    half = ag.placeholder((), name="half", default=ag.constant(1.0))  # a tensor is no value to be fed
+    g = ag.function({"p": p, "nested": [x], "half": half}, x + p + half)
+    assert g(1, [2], 3) == g(nested=[2], half=3, p=1) == 6 and g(nested=[2], half=3) == 7
+    for bad, count in ((lambda: f(), 0), (lambda: f(q=1), 1), (lambda: g(1, [2]), 2)):
+        with pytest.raises(ag.FeedError, match=f"takes 3 inputs.*got {count}"):
+            bad()
+
+
 # what may be fed ------------------------------------------------------------------------------------------------------
 
 
