@@ -116,14 +116,22 @@ def _nbytes(row: Value) -> int:
     return math.prod(row.shape[1:]) * row.dtype.itemsize
 
 
-def in_bands(items: Sequence[Item], views: Views, kept: Iterable[Value]) -> list[Item | Band]:
-    """The items, with loops along the same rows that follow each other as bands. `kept`: the values that are read behind them."""
+def readers_of(items: Iterable[Item], views: Views, kept: Iterable[Value]) -> dict[Value, set[tuple[Item | None, Value]]]:
+    """Of each array, the items that read it, and as which views; None for what is read behind them or by guards."""
     readers: dict[Value, set[tuple[Item | None, Value]]] = {}
-    for value in (*kept, *(condition for item in items for condition in item.guard)):
+    for value in kept:
         readers.setdefault(root_of(value, views), set()).add((None, value))
     for item in items:
+        for value in item.guard:
+            readers.setdefault(root_of(value, views), set()).add((None, value))
         for value in (*item.inputs(), *item.reads):
             readers.setdefault(root_of(value, views), set()).add((item, value))
+    return readers
+
+
+def in_bands(items: Sequence[Item], views: Views, kept: Iterable[Value]) -> list[Item | Band]:
+    """The items, with loops along the same rows that follow each other as bands. `kept`: the values that are read behind them."""
+    readers = readers_of(items, views, kept)
     found: list[Item | Band] = []
     for some in _growing(items, views):
         if not some.is_worth_it():

@@ -11,18 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from autograph.executors.native.again import WEIGHT, calls_for, made_where_reduced, weight, without_others
 from autograph.executors.native.bands import in_bands
 from autograph.executors.native.compiler import lanes
-from autograph.executors.native.functions import FUNCTIONS
-from autograph.executors.native.items import FUNCTION, Loop, Multiply, Views, located, product, root_of
+from autograph.executors.native.items import Loop, Multiply, Views, located, product, root_of
 from autograph.executors.native.lowering import Elementwise, Host, Lowered, Product, Reduce, lowered
 from autograph.executors.native.repeating import Repeated
 from autograph.executors.native.singles import Item, Native, OnHost, Repeat, Single
-from autograph.executors.native.special import SPECIAL
 from autograph.executors.native.writing import Written
 from autograph.executors.numpy.values import Step, Value
 
-WEIGHT = 64  # how many simple calls a loop takes before its compilation gets long
 WINDOW = 64  # so many items back a step looks for a loop to join
 
 
@@ -37,12 +35,14 @@ def joined(steps: Sequence[Step], views: Views, kept: Iterable[Value]) -> list[I
         elif step.result in wanted:
             plan.append(OnHost(step, views, ""))
     read = {root_of(v, views) for v in kept} | {root_of(c, views) for step in steps for c in step.guard}
+    made_where_reduced(plan.items, views, kept, plan.is_final)
     for item in plan.items:
         read.update(root_of(v, views) for v in item.inputs())
     for item in plan.items:
         if isinstance(item, Loop):
             item.needed = [v for v in item.results if v.source is not None or v in read]
-    return in_bands(plan.ordered(), views, kept)
+            without_others(item, calls_for(item, [*item.needed, *(r.operand for r, _ in item.reductions)]))
+    return in_bands([item for item in plan.ordered() if item.steps], views, kept)
 
 
 class Within(NamedTuple):
@@ -115,7 +115,7 @@ class _Plan:
             case Elementwise():
                 loop = self._loop(step, form.operands, step.result.shape, None)
                 loop.calls.append(form)
-                loop.weight += FUNCTION if form.name in FUNCTIONS or form.name in SPECIAL else 1
+                loop.weight += weight([form.name])
                 loop.results.append(step.result)
                 loop.steps.append(step)
             case Reduce():
@@ -145,6 +145,10 @@ class _Plan:
     def _made(self, value: Value) -> int:
         """The item that made the value last; -1 where none did."""
         return max(self._makers(value), default=-1)
+
+    def is_final(self, array: Value) -> bool:
+        """Whether one item at most writes the array, or parts of it."""
+        return len(self._parts.get(array, ())) < 2
 
     def _written(self, value: Value) -> int:
         """The item that wrote the value before, or all that it is a part of; other parts are no part of it."""
@@ -220,5 +224,5 @@ def _fits(loop: Loop, axes: tuple[int, ...] | None) -> bool:
 
 
 def _wide(shape: tuple[int, ...]) -> bool:
-    """Whether the last axis fills the lanes, so that a reduction does not slow down what is fused with it."""
-    return bool(shape) and shape[-1] >= lanes() and math.prod(shape) > 0
+    """Whether the last axis of several places fills the lanes, so that a reduction does not slow down what is fused with it."""
+    return next((n for n in reversed(shape) if n != 1), 1) >= lanes() and math.prod(shape) > 0

@@ -11,6 +11,7 @@ import numpy as np
 
 from autograph.executors.executor import Unavailable
 from autograph.executors.native import calling, looping, parallel
+from autograph.executors.native.again import made_again
 from autograph.executors.native.cluster import joined
 from autograph.executors.native.commit import compilable, group_kernel, native_group
 from autograph.executors.native.compiler import assembly, compiled
@@ -57,6 +58,7 @@ class NativeProgram(Program):
     ) -> tuple[list[Step], list[commit.Component]]:
         """Choices are made by bits where NumPy has to run a part: as they are, they might be written over what they read."""
         recorder.apart()  # steps that nobody needs are gone
+        steps = made_again(steps, kept, writes, recorder)
         early, tail = commit.split_tail(steps, kept, writes)
         parts = commit.components(tail, writes)
         hard = {step for part in parts if compilable(commit.group([part])[0]) is None for step in part.steps}

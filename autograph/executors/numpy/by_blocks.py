@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +48,17 @@ def reduce_by_blocks(
     steps: list[Step], kept: Sequence[Value], writes: Sequence[Write], recorder: Recorder
 ) -> list[Step]:
     """Let reductions make what they reduce, where that is long, and where the commit would find too much of it made."""
+    return with_their_own(steps, kept, writes, lambda chain, end, _: [_joined(chain, end, recorder)])
+
+
+def with_their_own(
+    steps: list[Step],
+    kept: Sequence[Value],
+    writes: Sequence[Write],
+    joined: Callable[[list[Step], Step, bool], list[Step]],
+) -> list[Step]:
+    """The steps, those instead of a reduction that `joined` gives for what makes its array, for it, and for whether that is
+    made again; none where it stays."""
     ends = {step: step.arguments[0] for step in steps if _is_reduction(step)}
     if _size(ends.values()) <= commit.BLOCK:
         return steps
@@ -62,16 +73,18 @@ def reduce_by_blocks(
     chains = {end: _chain(end, made) for end in ends}
     if _size(x for end, x in ends.items() if not only.issuperset(chains[end])) <= commit.BLOCK:
         chains = {end: chain for end, chain in chains.items() if only.issuperset(chain)}
-    replaced = {
-        end: _joined([step for step in steps if step in chain], end, recorder)
-        for end, chain in chains.items()
-        if chain and (_size([ends[end]]) > commit.BLOCK or not only.issuperset(chain))
-    }
+    replaced: dict[Step, list[Step]] = {}
+    for end, chain in chains.items():
+        again = not only.issuperset(chain)
+        if chain and (again or _size([ends[end]]) > commit.BLOCK):
+            some = joined([step for step in steps if step in chain], end, again)
+            if some:
+                replaced[end] = some
     gone: set[Step] = set()
     for step in reversed(steps):
         if step in only and all(r in replaced or r in gone for r in readers[step.result]):
             gone.add(step)
-    return [replaced.get(step, step) for step in steps if step not in gone]
+    return [some for step in steps if step not in gone for some in replaced.get(step, [step])]
 
 
 def _size(values: Iterable[Value]) -> int:
