@@ -68,7 +68,7 @@ class Mutation:
 # making mutants ------------------------------------------------------------------------------------------------------
 
 
-def mutations(op: Op, g: Tensor, y: Tensor, inputs: Sequence[Tensor], params: dict[str, Any]) -> Iterator[Mutation]:
+def mutations(op: Op, g: Any, y: Tensor, inputs: Sequence[Tensor], params: dict[str, Any]) -> Iterator[Mutation]:
     """Everything that can be done wrong in the rule of this node."""
     assert op.vjp is not None
     terms = op.vjp(g, y, *inputs, **params)
@@ -97,7 +97,7 @@ def mutated(op: Op, mutation: Mutation) -> Callable[..., tuple[Any, ...]]:
     rule = op.vjp
     assert rule is not None
 
-    def wrong(g: Tensor, y: Tensor, *inputs: Tensor, **params: Any) -> tuple[Any, ...]:
+    def wrong(g: Any, y: Tensor, *inputs: Tensor, **params: Any) -> tuple[Any, ...]:
         terms = list(rule(g, y, *inputs, **params))
         i = mutation.input
         if i >= len(terms) or terms[i] is None:  # another node of the op, with fewer inputs
@@ -142,9 +142,9 @@ def _exchanged_shape(node: Tensor) -> Any:
         return None
 
 
-def _inner(term: Tensor, g: Tensor, y: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
+def _inner(term: Tensor, g: Any, y: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
     """The nodes of a rule's own expression: between its cotangent and what it was given."""
-    given_ = {g, y, *inputs}
+    given_ = {*(g.values() if isinstance(g, dict) else [g]), y, *inputs}
     return [t for t in ancestors([term], stop=given_) if t not in given_ and t.inputs]
 
 
@@ -217,7 +217,7 @@ class Site:
             return []
         y = self.nodes[0]
         g = Placeholder(TensorType(y.dtype, y.shape), "g")
-        return list(mutations(self.op, g, y, y.inputs, y.params))
+        return list(mutations(self.op, {y.params["result"]: g} if self.op.several else g, y, y.inputs, y.params))
 
     def flows(self) -> list[Array]:
         """The gradients by the rules in force."""

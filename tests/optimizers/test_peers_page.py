@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+from importlib.metadata import distributions
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,9 @@ def keras_path(call: str) -> list[Array]:
     """100 steps of Keras 3, on JAX."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
     jax = pytest.importorskip("jax", reason="JAX is not installed")
-    keras = pytest.importorskip("keras", minversion="3", reason="Keras 3 is not installed")
+    if not any(d.version.startswith("3") for d in distributions(name="keras")):
+        pytest.skip("Keras 3 is not installed")
+    keras = importlib.import_module("keras")
     with jax.enable_x64(True):
         peer, params = eval(call, {"keras": keras}), [keras.Variable(a, dtype="float64") for a in start()]
         for gradients in gradients_of():
