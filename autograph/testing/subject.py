@@ -160,7 +160,8 @@ class Subject:
         )
         value = sum(float(np.sum(term)) for term in terms)
         scale = sum(float(np.sum(np.abs(term))) for term in terms)
-        return (Slope(value, 0.0, "complex step", STEP), scale) if real and isfinite(value) else None
+        error = float(np.finfo(float).tiny) / STEP * sum(float(np.sum(np.abs(w))) for w in u)  # what underflows beside the step
+        return (Slope(value, error, "complex step", STEP), scale) if real and isfinite(value) else None
 
     def element(self, i: int, index: tuple[int, ...], u: Sequence[Array], noise: float) -> tuple[Slope, float, Array]:
         """The derivative by one element of source `i` along a step v of its own size, its scale, and v.

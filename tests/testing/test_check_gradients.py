@@ -38,6 +38,11 @@ def test_a_right_gradient_passes_by_the_complex_step() -> None:
     assert seen.error < 1e-12
 
 
+def test_what_underflows_beside_the_complex_step_is_no_fault() -> None:
+    check_gradients(ag.multiply, np.array(0.0), np.array(1.728834159460306e-304))
+    check_gradients(ag.matmul, np.array([[3.521786299824024e-304]]), np.array([[0.0]]), order=2)
+
+
 def test_what_has_no_complex_form_passes_by_differences() -> None:
     assert check_gradients(ag.erf, A).methods == {"differences"}
     assert check_gradients(lambda x: ag.abs(x), A, order=2).methods == {"differences"}
