@@ -17,6 +17,7 @@ from autograph.ops.comparison import greater, logical_not
 from autograph.ops.elementwise import cast, sign, square
 from autograph.ops.reduction import argmax, reduce_sum
 from autograph.ops.selection import where
+from autograph.scan import scan
 from autograph.tensor_type import TensorType
 
 
@@ -50,6 +51,14 @@ def test_a_gradient_that_flows_is_shown_step_by_step() -> None:
     assert "no gradient flows" not in str(found)
     assert str(found).splitlines()[0] == "∂loss/∂w: the gradient flows"
     assert f"test_explain.py:{y.origin.line}" in repr(found)
+
+
+def test_a_gradient_flows_through_a_loop_of_several_results() -> None:
+    w, x = variable([1.0, 2.0], name="w"), variable([[1.0, 2.0], [3.0, 4.0]], name="x")
+    last, counts = scan(lambda h, e: (h * e, argmax(h)), w, x)
+    assert explain_gradient(reduce_sum(last), w).flows and explain_gradient(reduce_sum(last), x).flows
+    found = explain_gradient(reduce_sum(cast(counts, "float32")), w)
+    assert not found.flows and found.cuts
 
 
 def test_a_variable_is_reached_by_the_shortest_path() -> None:
