@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograph.control import Body
+from autograph.control import Body, stand_in, truth_type
 from autograph.errors import ArgumentError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, substitute
@@ -15,7 +15,6 @@ from autograph.ops.filling import zeros_like
 from autograph.scan import kept_type, typed
 from autograph.structure import flatten
 from autograph.tensor_type import TensorType
-from autograph.while_loop import truth_type
 
 
 def _cond_type(condition: TensorType, *read: TensorType, then: Body, otherwise: Body, result: int) -> TensorType:
@@ -48,7 +47,7 @@ def _cond_vjp(
 def _back(body: Body, gs: Mapping[int, Tensor]) -> tuple[Body, list[Placeholder], list[Tensor | None]]:
     """A branch, placeholders for the cotangents of its results, and the cotangents of its inputs."""
     outputs = [body.outputs[k] for k in sorted(gs)]
-    seeds = [Placeholder(TensorType(x.dtype, x.shape)) for x in outputs]
+    seeds = [stand_in(x) for x in outputs]
     floats = [p for p in body.inputs if p.type.is_float]
     found = dict(zip(floats, gradients(outputs, floats, cotangents=seeds), strict=True))
     return body, seeds, [found.get(p) for p in body.inputs]

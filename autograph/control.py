@@ -70,6 +70,18 @@ def changed(tensor: Tensor, change: Callable[[Body], Body]) -> dict[str, Any]:
     return {key: change(value) if isinstance(value, Body) else value for key, value in tensor.params.items()}
 
 
+def stand_in(x: Tensor) -> Placeholder:
+    """A placeholder for the value of x in another graph, or for its cotangent."""
+    return Placeholder(TensorType(x.dtype, x.shape))
+
+
+def truth_type(flag: TensorType) -> None:
+    """Raise ShapeError or DTypeError unless it is one truth value."""
+    if flag.dtype.kind != "b" or flag.shape:
+        error = ShapeError if flag.shape else DTypeError
+        raise error(f"the condition is {flag}, not one truth value", fix="compare numbers of rank 0, as in y[0] > 0")
+
+
 def enclosed(
     outputs: Sequence[Tensor], own: Sequence[Placeholder], mapped: int = 0, carried: int = 0
 ) -> tuple[list[Tensor], Body]:
@@ -143,7 +155,7 @@ def _map_rows(xp: Any, *arrays: Any, body: Body) -> Any:
 
 def _map_rows_vjp(g: Tensor, y: Tensor, *inputs: Tensor, body: Body) -> tuple[Tensor | None, ...]:
     (output,) = body.outputs
-    seed = Placeholder(TensorType(output.dtype, output.shape))
+    seed = stand_in(output)
     floats = [p for p in body.inputs if p.type.is_float]
     found = dict(zip(floats, gradients([output], floats, cotangents=[seed]), strict=True))
     mapped, fixed = body.mapped, len(body.inputs) - body.mapped
@@ -190,9 +202,7 @@ def _iterate_type(start: TensorType, going: TensorType, *read: TensorType, body:
     if not shapes_agree(new.shape, start.shape):
         raise ShapeError(f"a step makes {new} of {start}", why="its result is the next step's input")
     for flag in (going, again):
-        if flag.dtype.kind != "b" or flag.shape:
-            error = ShapeError if flag.shape else DTypeError
-            raise error(f"the condition is {flag}, not one truth value", fix="compare numbers of rank 0, as in y[0] > 0")
+        truth_type(flag)
     return TensorType(start.dtype, start.shape)
 
 
@@ -236,7 +246,7 @@ def iterate(step: Callable[[Tensor], Any], start: Any, condition: Callable[[Tens
     count = whole(most, "iterate: most", 0, "a whole number of at least 0 is expected")
     first = as_tensor(start)
     going = as_tensor(condition(first))
-    own = [Placeholder(TensorType(x.dtype, x.shape)) for x in (first, going)]
+    own = [stand_in(x) for x in (first, going)]
     new = as_tensor(step(own[0]))
     captured, body = enclosed([new, as_tensor(condition(new))], own, 0, len(own))
     return apply(_ITERATE, first, going, *captured, body=body._replace(asks=True), most=count)

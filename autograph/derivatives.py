@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograph.arguments import listed, shown
-from autograph.control import map_rows
+from autograph.control import map_rows, stand_in
 from autograph.errors import ArgumentError, ArgumentTypeError, ShapeError
 from autograph.gradients import gradients
 from autograph.graph.op import Kind, Op, as_given, register
-from autograph.graph.tensor import Placeholder, Tensor, apply, as_tensor
+from autograph.graph.tensor import Tensor, apply, as_tensor
 from autograph.ops.elementwise import multiply
 from autograph.ops.filling import zeros_like
 from autograph.ops.movement import reshape
@@ -41,7 +41,7 @@ def jacobian(y: Tensor, x: Tensor) -> Tensor | None:
     for what in (y, x):
         if not isinstance(what, Tensor):
             raise ArgumentTypeError(f"jacobian: {shown(what)} is no tensor", fix="pass one tensor for y and one for x")
-    row = Placeholder(TensorType(y.dtype, y.shape))
+    row = stand_in(y)
     product = gradients([y], x, cotangents=[row])
     if product is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from autograph.control import Body
+from autograph.control import Body, stand_in
 from autograph.errors import AutographError
 from autograph.gradients import gradients
 from autograph.graph.graph import ancestors, descendants
@@ -72,19 +72,14 @@ def steps_back(
 ) -> tuple[dict[int, Placeholder], dict[Tensor, Tensor]]:
     """For results of one step their cotangents, and those of its inputs: of a state that has one, its result has one too."""
     floats = [p for p in body.inputs if p.type.is_float]
-    seeds = {k: seed(body.outputs[k]) for k in sorted(cotangents)}
+    seeds = {k: stand_in(body.outputs[k]) for k in sorted(cotangents)}
     while True:
         outputs = [body.outputs[k] for k in seeds]
         found = dict(zip(floats, gradients(outputs, floats, cotangents=list(seeds.values())), strict=True))
         more = [i for i, p in enumerate(body.inputs[: body.carried]) if i not in seeds and found.get(p) is not None]
         if not more:
             return seeds, {p: g for p, g in found.items() if g is not None}
-        seeds |= {i: seed(body.outputs[i]) for i in more}
-
-
-def seed(x: Tensor) -> Placeholder:
-    """A placeholder for a cotangent of x, or for its value in another graph."""
-    return Placeholder(TensorType(x.dtype, x.shape))
+        seeds |= {i: stand_in(body.outputs[i]) for i in more}
 
 
 def read_of(terms: Sequence[Tensor], seeds: Iterable[Tensor], body: Body) -> tuple[list[Tensor], set[Tensor]]:

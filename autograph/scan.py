@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from autograph.arguments import a_function, truth, whole
-from autograph.control import Body, drawn, enclosed
+from autograph.control import Body, drawn, enclosed, stand_in
 from autograph.errors import ArgumentError, DTypeError, ShapeError
 from autograph.graph.graph import ancestors, substitute
 from autograph.graph.op import Kind, Op, as_given, register
 from autograph.graph.tensor import Constant, Placeholder, Tensor, apply, as_tensor, cast_literal, constant
-from autograph.keeping import factors_of, kept_for, read_of, seed, steps_back
+from autograph.keeping import factors_of, kept_for, read_of, steps_back
 from autograph.ops.barriers import stop_gradient
 from autograph.ops.contraction import matmul
 from autograph.ops.elementwise import cast, sqrt
@@ -109,7 +109,7 @@ def flows_back(
     factors = {i: pair for i, pair in products if pair is not None}
     summed = [i for i, p in enumerate(constants) if p in found and i not in factors]
     mapped = [i for i, p in enumerate(entries) if p in found]
-    sums = [seed(constants[i]) for i in summed]
+    sums = [stand_in(constants[i]) for i in summed]
     terms = [found[states[i]] if states[i] in found else zeros_like(seeds[i]) for i in back]
     terms += [total + found[constants[i]] for total, i in zip(sums, summed, strict=True)]
     terms += [found[entries[i]] for i in mapped] + [b for _, b in factors.values()]
@@ -126,7 +126,7 @@ def flows_back(
     memory = [again(keeping, count + k) for k in range(len(kept))]
 
     outputs = [k for k in seeds if k >= carried]
-    found_again = [seed(x) for x in kept]
+    found_again = [stand_in(x) for x in kept]
     known = dict(zip([*kept, *constants], [*found_again, *fixed], strict=True))
     own = [*(seeds[i] for i in back), *sums, *(seeds[k] for k in outputs), *entries, *found_again]
     begin = [gs[i] if i in gs else zeros_like(starts[i]) for i in back] + [zeros_like(fixed[i]) for i in summed]
@@ -252,7 +252,7 @@ def scanned(
         return _truncated(step, start, rows, reverse, whole(truncate, "scan: truncate", 1), segment)
     if segment is not False:
         return _in_segments(step, start, rows, reverse, segment)
-    own = [Placeholder(TensorType(x.dtype, x.shape)) for x in start]
+    own = [stand_in(x) for x in start]
     entries = [Placeholder(TensorType(x.dtype, x.shape[1:])) for x in rows]
     mark = (own + entries)[-1].number
     made = typed(step(*own, *entries), own)

@@ -8,20 +8,13 @@ from typing import Any
 import numpy as np
 
 from autograph.arguments import a_function, whole
-from autograph.control import Body, drawn, enclosed
-from autograph.errors import ArgumentError, DTypeError, ShapeError
+from autograph.control import Body, drawn, enclosed, stand_in, truth_type
+from autograph.errors import ArgumentError
 from autograph.graph.op import Kind, Op, as_given, register
-from autograph.graph.tensor import Placeholder, Tensor, apply, as_tensor
+from autograph.graph.tensor import Tensor, apply, as_tensor
 from autograph.scan import flows_back, kept_type, typed
 from autograph.structure import flatten
 from autograph.tensor_type import TensorType
-
-
-def truth_type(flag: TensorType) -> None:
-    """Raise ShapeError or DTypeError unless it is one truth value."""
-    if flag.dtype.kind != "b" or flag.shape:
-        error = ShapeError if flag.shape else DTypeError
-        raise error(f"the condition is {flag}, not one truth value", fix="compare numbers of rank 0, as in y[0] > 0")
 
 
 def _while_type(*types: TensorType, body: Body, most: int | None, result: int) -> TensorType:
@@ -89,7 +82,7 @@ def while_loop(
         raise ArgumentError("while_loop: there is no state to go on from", fix="start from a tensor")
     going = as_tensor(condition(as_state(iter(first))))
     truth_type(going.type)
-    own = [Placeholder(TensorType(x.dtype, x.shape)) for x in (*first, going)]
+    own = [stand_in(x) for x in (*first, going)]
     new, _ = flatten(step(as_state(iter(own))))
     if len(new) != len(first):
         raise ArgumentError(f"while_loop: a step makes {len(new)} states of {len(first)}", fix="return one for each")

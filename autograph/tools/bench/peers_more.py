@@ -5,6 +5,20 @@ from typing import Any
 from .problems import BETA_1, BETA_2, DISCOUNT, EPSILON, RATE, ROTATION, TAU, ActorCritic, ImageNetwork, Layers, RowFunction, Step
 
 
+def _trained(train: Any, parameters: Any, state: Any, batches: Any) -> Step:
+    """The step of JAX that `train(parameters, state, batch)` → (loss, parameters, state) makes; what it is given is donated."""
+    import jax
+
+    compiled, given = jax.jit(train, donate_argnums=(0, 1)), jax.device_put(batches)
+
+    def step(i: int) -> float:
+        nonlocal parameters, state
+        loss, parameters, state = compiled(parameters, state, given[i % ROTATION])
+        return float(loss)
+
+    return step
+
+
 def actor_critic_jax(problem: ActorCritic) -> Step:
     """Everything under one jit, the state donated."""
     import jax
@@ -41,17 +55,8 @@ def actor_critic_jax(problem: ActorCritic) -> Step:
         new = [optax.apply_updates(net, change) for net, (change, _) in zip((actor, critic), changed, strict=True)]
         return loss, (*new, *late), tuple(s for _, s in changed)
 
-    compiled = jax.jit(train, donate_argnums=(0, 1))
     nets: Any = jax.tree.map(jnp.array, (problem.actor, problem.critic) * 2)
-    states: Any = tuple(map(adam.init, nets[:2]))
-    batches = jax.device_put(problem.batches)
-
-    def step(i: int) -> float:
-        nonlocal nets, states
-        loss, nets, states = compiled(nets, states, batches[i % ROTATION])
-        return float(loss)
-
-    return step
+    return _trained(train, nets, tuple(map(adam.init, nets[:2])), problem.batches)
 
 
 def actor_critic_torch(problem: ActorCritic) -> Step:
@@ -119,17 +124,8 @@ def images_jax(problem: ImageNetwork) -> Step:
         changes, state = adam.update(gradients, state)
         return loss, optax.apply_updates(parameters, changes), state
 
-    compiled = jax.jit(train, donate_argnums=(0, 1))
     parameters: Any = jax.tree.map(jnp.array, (problem.kernels, problem.layer))
-    state: Any = adam.init(parameters)
-    batches = jax.device_put(problem.batches)
-
-    def step(i: int) -> float:
-        nonlocal parameters, state
-        loss, parameters, state = compiled(parameters, state, batches[i % ROTATION])
-        return float(loss)
-
-    return step
+    return _trained(train, parameters, adam.init(parameters), problem.batches)
 
 
 def images_torch(problem: ImageNetwork) -> Step:
