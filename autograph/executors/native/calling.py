@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograph.executors.native.blas import pointed
 from autograph.executors.native.compiler import NAME, PLAINLY
-from autograph.executors.native.kernels import Method, builtin, givens, method, pointed, python, thing, walk
+from autograph.executors.native.kernels import Method, builtin, givens, method, python, thing, walk
 from autograph.executors.native.segments import told_of
 from autograph.executors.native.whole import Whole
 from autograph.executors.numpy.values import Value

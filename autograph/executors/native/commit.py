@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from autograph.executors.native import language, loops, parallel
+from autograph.executors.native.blas import blas
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import type_of
 from autograph.executors.native.items import Address, Entry, Words
-from autograph.executors.native.kernels import DESCENT, blas
+from autograph.executors.native.kernels import DESCENT
 from autograph.executors.native.lowering import Elementwise, choice, of_ufunc
 from autograph.executors.native.placing import put
 from autograph.executors.numpy.blas import Gemm

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from autograph.executors.native import loops, parallel, products
+from autograph.executors.native.blas import blas
 from autograph.executors.native.compiler import lanes
-from autograph.executors.native.kernels import GEMM, blas
+from autograph.executors.native.kernels import GEMM
 from autograph.executors.native.lowering import Elementwise, Product, Reduce
 from autograph.executors.native.record import layout_of
 from autograph.executors.numpy.values import Guard, Place, Step, Value, stand_in

@@ -1,7 +1,4 @@
-"""Kernels that are written once: products by BLAS, guards, and the builtin that runs a segment.
-
-BLAS comes through the function pointers that SciPy publishes for Cython; its arguments are addresses, of words of the row.
-"""
+"""Kernels that are written once: products by BLAS, whose arguments are addresses, guards, and the builtin of a segment."""
 
 from __future__ import annotations
 
@@ -11,9 +8,9 @@ import sys
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cython_blas, cython_lapack
 
 from autograph.executors.executor import Unavailable
+from autograph.executors.native.blas import blas, on_one_thread
 from autograph.executors.native.compiler import NAME, PLAINLY, Kernel, compiled
 
 # Words of a product: routine, two flags, m, n, k, α, A, its rows' distance, B, …, β, C, …, how many, steps of A, B and C.
@@ -328,6 +325,7 @@ def check() -> None:
         raise Unavailable("it is made for processors of 64 bits, the low byte first")
     try:
         blas("sgemm")
+        on_one_thread()
         builtin(np.zeros(6, np.int64))
     except (RuntimeError, KeyError, ValueError) as error:
         raise Unavailable(f"{type(error).__name__} of llvmlite or SciPy: {' '.join(str(error).split())}") from error
@@ -336,33 +334,8 @@ def check() -> None:
 _make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
     ("PyCFunction_NewEx", ctypes.pythonapi)
 )
-_capsule_name = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
-_capsule_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
-    ("PyCapsule_GetPointer", ctypes.pythonapi)
-)
 
 
 def builtin(row: np.ndarray[Any, Any], made: Method | None = None) -> Any:
     """A builtin that runs the segment, or what else the method is for, that a row of words tells of. It keeps the row alive."""
     return _make(ctypes.addressof((made or _method())[0]), row, None)
-
-
-@functools.cache
-def blas(name: str) -> int:
-    """The address of a routine of BLAS."""
-    return _address(cython_blas, name)
-
-
-@functools.cache
-def lapack(name: str) -> int:
-    """The address of a routine of LAPACK."""
-    return _address(cython_lapack, name)
-
-
-def _address(module: Any, name: str) -> int:
-    return pointed(module.__pyx_capi__[name])
-
-
-def pointed(capsule: Any) -> int:
-    """The address that a capsule holds."""
-    return int(_capsule_pointer(capsule, _capsule_name(capsule)))

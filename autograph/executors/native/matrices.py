@@ -14,8 +14,8 @@ import numpy as np
 
 from autograph.arrays import linear_algebra
 from autograph.executors.native.along import AlongRecorder
+from autograph.executors.native.blas import lapack
 from autograph.executors.native.instructions import absolute, copy, double, fill, of, run, whole
-from autograph.executors.native.kernels import lapack
 from autograph.executors.native.language import Cell, Line, Routine, Word
 from autograph.executors.native.special import into
 from autograph.executors.native.writing import Written, scratch, written
