@@ -240,6 +240,7 @@ def test_the_gradient_is_the_slope(sample: Sample) -> None:
     for_cases(sample, EXAMPLES, check)
 
 
+@pytest.mark.no_cover
 @each_differentiable
 def test_the_second_derivative_is_the_slope_of_the_first(sample: Sample) -> None:
     def check(case: Case) -> None:

@@ -83,6 +83,7 @@ def _check(case: Case, way: str, executor: str) -> None:
             _agree(register.get_value(), value, f"{way}, committed gradient")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("way", ["feeds", "buffers", "registers"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample.op for sample in SAMPLES])

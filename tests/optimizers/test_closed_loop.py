@@ -20,6 +20,7 @@ from tests.optimizers.test_rules import NAMES, SETTINGS, MovedEpsilon, PolyakSGD
 from tests.optimizers.test_rules_of_peers import OPTAX, TORCH, Bridge, from_zero
 from tests.optimizers.valleys import VALLEYS, Array
 
+pytestmark = pytest.mark.no_cover
 STEPS = 100
 FOLLOWED = [(row, name) for row, name in zip(SETTINGS, NAMES, strict=True) if row[0] is not o.Sophia]
 

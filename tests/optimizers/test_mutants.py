@@ -12,6 +12,7 @@ from optimizers import layerwise
 from tests.optimizers import mutants
 from tests.optimizers.paths import ALL
 
+pytestmark = pytest.mark.no_cover
 EACH = 1 if os.environ.get("AUTOGRAPH_CAMPAIGN") else 13
 
 

@@ -12,6 +12,7 @@ from tests.optimizers.paths import ALL, Make, after, bare
 from tests.optimizers.references import Array, gradients_of, start
 
 BY_NORMS: list[Make] = [o.LAMB, o.LARS, o.NovoGrad, o.Muon, o.Adafactor, o.SOAP]
+pytestmark = pytest.mark.no_cover
 ELEMENTWISE = [rule for rule in ALL if rule not in BY_NORMS]
 numbers = st.floats(0.01, 100.0).flatmap(lambda x: st.sampled_from([x, -x]))
 matrices = st.lists(numbers, min_size=8, max_size=8).map(lambda values: np.array(values).reshape(4, 2))

@@ -72,13 +72,16 @@ class Geometry(NamedTuple):
 @st.composite
 def geometries(draw: st.DrawFn) -> Geometry:
     rank = draw(st.integers(1, 3))
-    taps = tuple(draw(st.integers(1, 3)) for _ in range(rank))
+    most = 3 if rank < 3 else 2
+    taps = tuple(draw(st.integers(1, most)) for _ in range(rank))
     strides = tuple(draw(st.integers(1, 3)) for _ in range(rank))
     dilation = tuple(draw(st.integers(1, 2)) for _ in range(rank))
     padding = draw(st.sampled_from(("valid", "same", "pairs")))
     if padding == "pairs":
         padding = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(rank))
-    sizes = tuple(draw(st.integers((k - 1) * d + 1 if padding == "valid" else 5, 6)) for k, d in zip(taps, dilation, strict=True))
+    widest = 2 * most - 1  # a window
+    least = [(k - 1) * d + 1 if padding == "valid" else widest for k, d in zip(taps, dilation, strict=True)]
+    sizes = tuple(draw(st.integers(size, widest + 1)) for size in least)
     groups, c, m = draw(st.sampled_from(((1, 1, 1), (1, 2, 3), (1, 3, 2), (2, 1, 1), (3, 1, 2), (2, 2, 2))))
     return Geometry(sizes, taps, strides, dilation, padding, draw(st.integers(0, 2)), groups, c, m)
 

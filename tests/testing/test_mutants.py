@@ -6,10 +6,12 @@ import os
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from autograph.graph.op import REGISTRY
 from tests import mutants
 
+pytestmark = pytest.mark.no_cover
 EACH = 1 if os.environ.get("AUTOGRAPH_CAMPAIGN") else 7
 
 

@@ -29,6 +29,7 @@ from autograph.tools.bench.problems import (
 )
 from autograph.tools.bench.rules import RULES, Rule
 
+pytestmark = pytest.mark.no_cover
 SMALL = "4-64-64-2"
 EVERYONE = [
     *((SMALL, c) for c in mlp.COMPETITORS if c.whole and not c.slow),

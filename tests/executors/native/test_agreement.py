@@ -39,6 +39,7 @@ def close(got: Any, wanted: Any, rounding: str | None = None) -> bool:
     return bool(np.allclose(got, wanted, rtol=200 * eps, atol=200 * eps * scale, equal_nan=True))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("block", range(10))
 def test_random_programs_tick_as_with_numpy(block: int) -> None:
     each = count(200, 2000)
