@@ -78,3 +78,16 @@ def test_every_link_to_a_file_leads_somewhere(link: str) -> None:
 
 def test_nobody_is_sent_to_the_package_index() -> None:
     assert not re.search(r"pip install ['\"]?(autograph|optimizers)", README)
+
+
+def test_the_way_through_the_engine_is_as_short_as_it_says() -> None:
+    page = (ROOT / "docs/why.md").read_text("utf-8")
+    way = re.search(r"A way through it, less than ([\d,]+) lines long:\n\n((?:\d\. .*\n)+)", page)
+    assert way is not None
+    assert f"less than {way[1]} lines" in README
+    files: list[Path] = []
+    for name in re.findall(r"`([\w/]+(?:\.py|/))`", way[2]):
+        place = ROOT / name if "/" in name else files[-1].parent / name
+        files += sorted(place.glob("*.py")) if place.is_dir() else [place]
+    assert len(files) > 20
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in files) < int(way[1].replace(",", ""))
