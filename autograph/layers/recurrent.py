@@ -33,7 +33,6 @@ class Recurrent(Layer):
     """
 
     owns = {"kernel": "glorot_uniform", "recurrent_kernel": "orthogonal", "bias": "zeros"}
-    supports_masking = True
     rank, gates, states_count = 3, 1, 1
 
     def __init__(

@@ -192,3 +192,9 @@ def test_errors_name_the_layer() -> None:
         L.GRU(4, dropout=1.0)
     with pytest.raises(TypeError, match="did you mean 'return_sequences'"):
         L.GRU(4, return_sequence=True)
+    with pytest.raises(ArgumentError, match="units"):
+        L.SimpleRNN(0)
+
+
+def test_one_unit_is_enough() -> None:
+    assert K.int_shape(L.LSTM(1)(L.Input((5, 2)))) == (None, 1)
