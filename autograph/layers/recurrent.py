@@ -64,9 +64,11 @@ class Recurrent(Layer):
         return (self.gates * self.units,)
 
     def reset_states(self, states: Any = None) -> None:
-        """Let the states of a stateful layer be 0, or these arrays."""
-        values = [np.zeros(state.shape) for state in self.states] if states is None else states
-        K.batch_set_value(list(zip(self.states, values, strict=True)))
+        """Let the states of a stateful layer be 0, or these arrays, as many as it has."""
+        values = [np.zeros(state.shape) for state in self.states] if states is None else items(states)
+        if len(values) != len(self.states):
+            raise ArgumentError(f"layer {self.name!r} got {len(values)} arrays for {len(self.states)} states")
+        K.batch_set_value(list(zip(self.states, values)))
 
     def call(self, inputs: Any, mask: Any = None, training: Any = None, initial_state: Any = None) -> Any:
         x, *first = items(inputs)

@@ -144,6 +144,8 @@ def test_a_stateful_layer_goes_on_where_it_ended() -> None:
     layer.reset_states()
     same(model.evaluate(x, np.zeros((3, 4)), verbose=0), (states[0] ** 2).mean())
     same(model.evaluate(x, np.zeros((3, 4)), verbose=0), (by_hand(layer, x, states)[1][0] ** 2).mean())
+    with pytest.raises(ArgumentError, match="1 arrays"):
+        layer.reset_states([np.ones((3, 4))])
     layer.trainable = False
     assert len(model.updates) == 2, "states go on also where weights are frozen"
     with pytest.raises(ArgumentError, match="size of the batch"):
@@ -196,5 +198,7 @@ def test_errors_name_the_layer() -> None:
         L.SimpleRNN(0)
 
 
-def test_one_unit_is_enough() -> None:
-    assert K.int_shape(L.LSTM(1)(L.Input((5, 2)))) == (None, 1)
+def test_one_unit_and_one_step_are_enough() -> None:
+    x, inputs = RNG.normal(size=(3, 1, 2)), L.Input((1, 2))
+    layer = L.LSTM(1, dropout=0.5)
+    same(K.function([inputs], [layer(inputs)])([x])[0], by_hand(layer, x)[1][0])
