@@ -102,6 +102,16 @@ def test_shapes_are_inferred() -> None:
     assert K.int_shape(L.AveragePooling1D(3, 1)(L.Input((9, 2)))) == (None, 7, 2)
 
 
+def test_the_setting_says_where_channels_are_save_along_one_axis() -> None:
+    before = K.image_data_format()
+    K.set_image_data_format("channels_first")
+    try:
+        assert [make(2, 3).data_format for make in CONVOLUTIONS] == ["channels_last", "channels_first", "channels_first"]
+        assert L.Conv1D(2, 3, data_format="channels_first").data_format == L.MaxPooling2D(2).data_format == "channels_first"
+    finally:
+        K.set_image_data_format(before)
+
+
 def test_errors_name_the_layer() -> None:
     for error, words, make in (
         (ArgumentError, "Conv2D: kernel_size=.*one whole number, or 2", lambda: L.Conv2D(4, (3, 3, 3))),
