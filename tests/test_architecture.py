@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -65,6 +66,13 @@ FLOORS = {
     "autograph/tools/": 12,
     "autograph/__main__.py": 13,
 }
+
+MODULES_AND_KIB = {  # of source, at most, that an import may load
+    "import autograph": (102, 640),
+    "from autograph import backend": (127, 775),
+    "import optimizers": (130, 840),
+}
+OTHERS = {"copy", "dataclasses", "numpy", "threading"}  # what it may load besides
 
 OPEN_TO_ALL = "autograph/errors.py"  # it imports origin.py, which imports nothing of ours
 
@@ -259,21 +267,44 @@ def test_every_package_has_its_public_names_sorted() -> None:
     report(faults)
 
 
-@pytest.mark.parametrize("statement", ["import autograph", "from autograph import backend", "import optimizers"])
+@cache
+def loaded(statements: str) -> dict[str, str]:
+    """The modules that these load in a fresh interpreter, by name, with their files.
+
+    What the interpreter loads by itself at start (coverage, an editable install) is not counted.
+    """
+    code = f"""
+import json, sys
+before = set(sys.modules)
+{statements}
+print(json.dumps({{name: getattr(m, "__file__", "") for name, m in sys.modules.items() if name not in before}}))"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    modules: dict[str, str] = json.loads(result.stdout)
+    return modules
+
+
+@pytest.mark.parametrize("statement", MODULES_AND_KIB)
 def test_importing_loads_numpy_and_nothing_else(statement: str) -> None:
     package = "optimizers" if "optimizers" in statement else "autograph"
     needed = f"{package}/backend/__init__.py" if "backend" in statement else f"{package}/__init__.py"
     if needed not in source_files():
         pytest.skip(f"{needed} does not exist yet")
-    # What the interpreter loads by itself at start (coverage, an editable install) is not counted.
-    code = (
-        "import sys; before = set(sys.modules); import numpy; "
-        f"{statement}; print(*sorted({{m.partition('.')[0] for m in set(sys.modules) - before}}))"
-    )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    loaded = {name for name in result.stdout.split() if not name.startswith("_")}
-    assert loaded - set(sys.stdlib_module_names) <= {"numpy", *PACKAGES}
+    roots = {name.partition(".")[0] for name in loaded(f"import numpy\n{statement}")}
+    found = {name for name in roots if not name.startswith("_")}
+    assert found - set(sys.stdlib_module_names) <= {"numpy", *PACKAGES}
+
+
+@pytest.mark.parametrize("statement", MODULES_AND_KIB)
+def test_an_import_loads_little_beyond_numpy(statement: str) -> None:
+    """Counted, for time depends on the machine: `python -m autograph bench` prints the milliseconds."""
+    before = loaded("import numpy")
+    files = {name: file for name, file in loaded(f"import numpy\n{statement}").items() if name not in before}
+    ours = {name: file for name, file in files.items() if name.partition(".")[0] in PACKAGES}
+    modules, kib = MODULES_AND_KIB[statement]
+    assert len(ours) <= modules
+    assert sum(Path(file).stat().st_size for file in ours.values()) <= kib * 1024
+    assert {name.partition(".")[0] for name in files.keys() - ours.keys()} <= OTHERS
 
 
 def written_files() -> list[Path]:

@@ -1,27 +1,16 @@
-"""The public names: sorted, present, documented; and what it costs to import them."""
+"""The public names: sorted, present, documented."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 import autograph
 from autograph import backend
 
-ROOT = Path(__file__).resolve().parent.parent
-MODULES_AND_KIB = {  # of source, at most, that an import may load
-    "import autograph": (102, 640),
-    "from autograph import backend": (127, 775),
-    "import optimizers": (130, 840),
-}
-OTHERS = {"copy", "dataclasses", "numpy", "threading"}  # what it may load besides
 
 # Names of `keras/backend/__init__.py` (Keras 2.3.1) that come with convolutions, recurrence, CTC and sparse tensors.
 KERAS = frozenset(re.findall(r"\w+", """
@@ -110,25 +99,3 @@ def test_arguments_are_those_of_keras_in_their_order(name: str, parameters: str)
 def test_submodules_are_found_beside_functions_of_the_same_name() -> None:
     assert importlib.import_module("autograph.gradients").gradients is autograph.gradients
     assert importlib.import_module("autograph.function").function is autograph.function
-
-
-def loaded(statement: str) -> dict[str, str]:
-    """The modules that a statement loads in a fresh interpreter beyond NumPy's, by name, with their files."""
-    code = f"""
-import json, sys, numpy
-before = set(sys.modules)
-{statement}
-print(json.dumps({{name: getattr(m, "__file__", "") for name, m in sys.modules.items() if name not in before}}))"""
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout)
-
-
-@pytest.mark.parametrize("statement", MODULES_AND_KIB)
-def test_an_import_loads_little_beyond_numpy(statement: str) -> None:
-    """Counted, for time depends on the machine: `python -m autograph bench` prints the milliseconds."""
-    files = loaded(statement)
-    ours = {name: file for name, file in files.items() if name.partition(".")[0] in ("autograph", "optimizers")}
-    modules, kib = MODULES_AND_KIB[statement]
-    assert len(ours) <= modules
-    assert sum(Path(file).stat().st_size for file in ours.values()) <= kib * 1024
-    assert {name.partition(".")[0] for name in files.keys() - ours.keys()} <= OTHERS
