@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import sys
 import tempfile
 import time
@@ -24,19 +23,15 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 os.environ["KERAS_BACKEND"] = "autograph.keras"
 
-import gymnasium
-from keras.layers import Concatenate, Dense, Flatten, Input
-from keras.models import Model, Sequential
+from keras.layers import Dense, Flatten
+from keras.models import Sequential
 from keras.optimizers import Adam
 from keras_suite import fetched, run, unpacked
 from rl.agents import CEMAgent, DQNAgent, NAFAgent, SARSAAgent
-from rl.core import Processor
-from rl.memory import EpisodeParameterMemory, SequentialMemory
+from rl.memory import EpisodeParameterMemory
 from rl.policy import BoltzmannQPolicy
-from rl.random import OrnsteinUhlenbeckProcess
 
-import autograph.keras as ours
-from autograph.tools.bench.agents import SEED, ddpg
+from autograph.tools.bench.agents import REWARD, ddpg, memory, network, network_of_action, of_pendulum, seeded
 
 
 class Trial(NamedTuple):
@@ -48,42 +43,11 @@ class Trial(NamedTuple):
     bar: float
 
 
-class Scaled(Processor):  # type: ignore[misc]
-    """Pendulum's rewards, of -16 to 0, in a range that suits Adam's steps."""
-
-    def process_reward(self, reward: float) -> float:
-        return reward / 16
-
-
-def network(*sizes: int, inputs: int, outputs: int) -> Sequential:
-    """A multilayer perceptron on one observation."""
-    hidden = [Dense(size, activation="relu") for size in sizes]
-    return Sequential([Flatten(input_shape=(1, inputs)), *hidden, Dense(outputs)])
-
-
-def network_of_action(*sizes: int, inputs: int, outputs: int) -> tuple[Any, Model]:
-    """A perceptron on an action of one number and an observation; the input of the action, and the model."""
-    action, seen = Input(shape=(1,)), Input(shape=(1, inputs))
-    x = Concatenate()([action, Flatten()(seen)])
-    for size in sizes:
-        x = Dense(size, activation="relu")(x)
-    return action, Model([action, seen], Dense(outputs)(x))
-
-
-def noise(sigma: float) -> OrnsteinUhlenbeckProcess:
-    return OrnsteinUhlenbeckProcess(size=1, theta=0.15, mu=0.0, sigma=sigma)
-
-
-def memory() -> SequentialMemory:
-    return SequentialMemory(limit=50_000, window_length=1)
-
-
 def naf() -> Any:
     _, steepness = network_of_action(64, inputs=3, outputs=1)
     agent = NAFAgent(
         nb_actions=1, V_model=network(64, 64, inputs=3, outputs=1), L_model=steepness,
-        mu_model=network(64, 64, inputs=3, outputs=1), memory=memory(), nb_steps_warmup=200, random_process=noise(0.3),
-        gamma=0.99, batch_size=64, target_model_update=1e-2, processor=Scaled(),
+        mu_model=network(64, 64, inputs=3, outputs=1), memory=memory(), nb_steps_warmup=200, **of_pendulum(),
     )  # fmt: skip
     agent.compile(Adam(lr=1e-3, clipnorm=1.0), metrics=["mae"])
     return agent
@@ -128,13 +92,8 @@ TRIALS = {
 
 def learned(trial: Trial) -> tuple[list[float], float, float]:
     """The returns of the episodes in training, the mean return of ten episodes behind it, and the steps of a second."""
-    np.random.seed(SEED)
-    random.seed(SEED)
-    env = ours.gym(gymnasium.make(trial.task))
-    env.seed(SEED)
-    env.action_space.seed(SEED)
-    agent = trial.make()
-    scale = 16 if trial.task.startswith("Pendulum") else 1
+    env, agent = seeded(trial.task), trial.make()
+    scale = REWARD if trial.task.startswith("Pendulum") else 1
     start = time.perf_counter()
     history = agent.fit(env, nb_steps=trial.steps, verbose=0).history
     seconds = time.perf_counter() - start

@@ -16,6 +16,7 @@ from .timing import collector_off
 
 TITLE = "DDPG of keras-rl on Pendulum-v1, networks of 64-64, batches of 64"
 WARM_UP, CHECKED, TURN, SEED = 200, 20, 200, 3  # steps that fill the memory, learn alike, are timed in one turn
+REWARD = 16  # by which Pendulum's rewards are divided
 PLACES = ("K.function", "Keras", "gymnasium", "keras-rl")
 
 
@@ -52,29 +53,64 @@ class Timed(NamedTuple):
     learned: float
 
 
-def ddpg() -> Any:
-    """The agent, compiled: an actor and a critic, Adam for each, and copies that follow by a hundredth."""
+def network(*sizes: int, inputs: int, outputs: int) -> Any:
+    """A multilayer perceptron on one observation."""
+    from keras.layers import Dense, Flatten
+    from keras.models import Sequential
+
+    hidden = [Dense(size, activation="relu") for size in sizes]
+    return Sequential([Flatten(input_shape=(1, inputs)), *hidden, Dense(outputs)])
+
+
+def network_of_action(*sizes: int, inputs: int, outputs: int) -> tuple[Any, Any]:
+    """A perceptron on an action of one number and an observation; the input of the action, and the model."""
     from keras.layers import Concatenate, Dense, Flatten, Input
-    from keras.models import Model, Sequential
-    from keras.optimizers import Adam
-    from rl.agents.ddpg import DDPGAgent
-    from rl.core import Processor
+    from keras.models import Model
+
+    action, seen = Input(shape=(1,)), Input(shape=(1, inputs))
+    x = Concatenate()([action, Flatten()(seen)])
+    for size in sizes:
+        x = Dense(size, activation="relu")(x)
+    return action, Model([action, seen], Dense(outputs)(x))
+
+
+def memory() -> Any:
+    """What an agent has met, one observation at a time."""
     from rl.memory import SequentialMemory
+
+    return SequentialMemory(limit=50_000, window_length=1)
+
+
+def of_pendulum() -> dict[str, Any]:
+    """What agents on Pendulum have in common; their rewards, of -16 to 0, come in a range that suits Adam's steps."""
+    from rl.core import Processor
     from rl.random import OrnsteinUhlenbeckProcess
 
-    action, seen = Input(shape=(1,)), Input(shape=(1, 3))
-    x = Concatenate()([action, Flatten()(seen)])
-    for _ in range(2):
-        x = Dense(64, activation="relu")(x)
-    critic = Model([action, seen], Dense(1)(x))
-    hidden = [Dense(64, activation="relu") for _ in range(2)]
     processor = Processor()
-    processor.process_reward = lambda reward: reward / 16  # rewards of -16 to 0, in a range that suits Adam's steps
+    processor.process_reward = lambda reward: reward / REWARD
+    noise = OrnsteinUhlenbeckProcess(size=1, theta=0.15, mu=0.0, sigma=0.3)
+    return {"random_process": noise, "processor": processor, "gamma": 0.99, "batch_size": 64, "target_model_update": 1e-2}
+
+
+def seeded(task: str) -> Any:
+    """A task of gymnasium for keras-rl; it and all that draws numbers begin at `SEED`."""
+    np.random.seed(SEED)
+    random.seed(SEED)
+    env = import_module("autograph.keras").gym(import_module("gymnasium").make(task))
+    env.seed(SEED)
+    env.action_space.seed(SEED)
+    return env
+
+
+def ddpg() -> Any:
+    """The agent, compiled: an actor and a critic, Adam for each, and copies that follow by a hundredth."""
+    from keras.optimizers import Adam
+    from rl.agents.ddpg import DDPGAgent
+
+    action, critic = network_of_action(64, 64, inputs=3, outputs=1)
     agent = DDPGAgent(
-        nb_actions=1, actor=Sequential([Flatten(input_shape=(1, 3)), *hidden, Dense(1)]), critic=critic,
-        critic_action_input=action, memory=SequentialMemory(limit=50_000, window_length=1), batch_size=64, gamma=0.99,
-        random_process=OrnsteinUhlenbeckProcess(size=1, theta=0.15, mu=0.0, sigma=0.3), processor=processor,
-        nb_steps_warmup_critic=WARM_UP, nb_steps_warmup_actor=WARM_UP, target_model_update=1e-2,
+        nb_actions=1, actor=network(64, 64, inputs=3, outputs=1), critic=critic, critic_action_input=action, memory=memory(),
+        nb_steps_warmup_critic=WARM_UP, nb_steps_warmup_actor=WARM_UP, **of_pendulum(),
     )  # fmt: skip
     agent.compile([Adam(lr=1e-3, clipnorm=1.0), Adam(lr=1e-3, clipnorm=1.0)], metrics=["mae"])
     return agent
@@ -82,12 +118,7 @@ def ddpg() -> Any:
 
 def timed(executor: str = "numpy") -> Timed:
     """The agent on this executor, after its first steps, by which all its functions are built."""
-    ours, gymnasium = import_module("autograph.keras"), import_module("gymnasium")
-    np.random.seed(SEED)
-    random.seed(SEED)
-    env = ours.gym(gymnasium.make("Pendulum-v1"))
-    env.seed(SEED)
-    env.action_space.seed(SEED)
+    env = seeded("Pendulum-v1")
     with by_default(executor):
         agent = ddpg()
         agent.fit(env, nb_steps=WARM_UP + 1 + CHECKED, verbose=0)
