@@ -21,7 +21,7 @@ jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 def mlp(network: Network) -> Step:
     """The training step; the batches lie on the device already."""
-    optimizer = _adam() if network.rule == "Adam" else _Sgd()
+    optimizer = adam() if network.rule == "Adam" else _Sgd()
     parameters = [tuple(map(jnp.array, layer)) for layer in network.layers]
 
     def loss_of(parameters: list[tuple[jax.Array, jax.Array]], x: jax.Array, targets: jax.Array) -> jax.Array:
@@ -35,19 +35,19 @@ def mlp(network: Network) -> Step:
         changes, state = optimizer.update(gradients, state)
         return loss, jax.tree.map(jnp.add, parameters, changes), state
 
-    return _stepper(train, optimizer, parameters, jax.device_put(network.batches))
+    return stepper(train, parameters, optimizer.init(parameters), jax.device_put(network.batches))
 
 
 def updates(problem: ManyParameters) -> Step:
     """Adam on a list of parameters; the gradients are a list too, and lie on the device already."""
-    adam = _adam()
+    optimizer, parameters = adam(), list(map(jnp.array, problem.parameters))
     fed = [(jax.device_put(list(gradients)),) for gradients in problem.gradients]
 
     def train(parameters: Any, state: Any, gradients: list[jax.Array]) -> tuple[jax.Array, Any, Any]:
-        changes, state = adam.update(gradients, state)
+        changes, state = optimizer.update(gradients, state)
         return parameters[-1][-1], jax.tree.map(jnp.add, parameters, changes), state
 
-    return _stepper(train, adam, list(map(jnp.array, problem.parameters)), fed)
+    return stepper(train, parameters, optimizer.init(parameters), fed)
 
 
 def rule(problem: Steps) -> Stepper | None:
@@ -73,9 +73,9 @@ def rule(problem: Steps) -> Stepper | None:
     return Stepper(step, lambda: [np.asarray(p) for p in parameters])
 
 
-def _stepper(train: Any, adam: Any, parameters: Any, batches: Sequence[tuple[Any, ...]]) -> Step:
+def stepper(train: Any, parameters: Any, state: Any, batches: Sequence[tuple[Any, ...]]) -> Step:
+    """The step that `train(parameters, state, *batch)` → (number, parameters, state) makes; what it is given is donated."""
     train = jax.jit(train, donate_argnums=(0, 1))
-    state = adam.init(parameters)
 
     def step(i: int) -> float:
         nonlocal parameters, state
@@ -85,7 +85,8 @@ def _stepper(train: Any, adam: Any, parameters: Any, batches: Sequence[tuple[Any
     return step
 
 
-def _adam() -> Any:
+def adam() -> Any:
+    """Adam with optax's two methods."""
     return optax.adam(RATE, b1=BETA_1, b2=BETA_2, eps=EPSILON) if optax else _Adam()
 
 

@@ -10,21 +10,21 @@ OURS = ("autograph.backend", "optimizers")
 AGENTS = (
     Competitor("autograph", "ours_more:actor_critic", OURS),
     Competitor("autograph, native", "ours_more:actor_critic_native", (*OURS, *NATIVE)),
-    Competitor("jax jit, optax", "peers_more:actor_critic_jax", ("jax", "optax")),
-    Competitor("torch eager, fused", "peers_more:actor_critic_torch", ("torch",)),
+    Competitor("jax jit, optax", "peers_jax_more:actor_critic", ("jax", "optax")),
+    Competitor("torch eager, fused", "peers_more:actor_critic", ("torch",)),
 )
 NETWORKS = (
     Competitor("autograph", "ours_more:images", OURS),
     Competitor("autograph, native", "ours_more:images_native", (*OURS, *NATIVE)),
-    Competitor("jax jit, optax", "peers_more:images_jax", ("jax", "optax")),
-    Competitor("torch eager, fused", "peers_more:images_torch", ("torch",)),
+    Competitor("jax jit, optax", "peers_jax_more:images", ("jax", "optax")),
+    Competitor("torch eager, fused", "peers_more:images", ("torch",)),
 )
 FUNCTIONS = (
     Competitor("autograph", "ours_more:along_rows", OURS),
     Competitor("autograph, native", "ours_more:along_rows_native", (*OURS, *NATIVE)),
     Competitor("numpy, copies alone", "ours_more:copies", whole=False),
-    Competitor("jax jit", "peers_more:along_rows_jax", ("jax",)),
-    Competitor("torch eager", "peers_more:along_rows_torch", ("torch",)),
+    Competitor("jax jit", "peers_jax_more:along_rows", ("jax",)),
+    Competitor("torch eager", "peers_more:along_rows", ("torch",)),
 )
 
 
