@@ -14,7 +14,7 @@ from autograph.executors.native import language, loops, parallel
 from autograph.executors.native.blas import blas
 from autograph.executors.native.compiler import lanes
 from autograph.executors.native.emitter import type_of
-from autograph.executors.native.items import Address, Entry, Words
+from autograph.executors.native.items import Address, Entry, Words, seen
 from autograph.executors.native.kernels import DESCENT
 from autograph.executors.native.lowering import Elementwise, choice, of_ufunc
 from autograph.executors.native.placing import put
@@ -98,7 +98,7 @@ class DescentKernel:
         """The kernel and its words for real arrays, and how many multiplications it takes."""
         rate, a, b, one, c = map(array, self._values)
         (m, n), k = c.shape, a.shape[0 if self._turned[0] else 1]
-        (first, apart), (second, distance) = (_seen(x, turned) for x, turned in zip((a, b), self._turned, strict=True))
+        (first, apart), (second, distance) = (_taken(x, turned) for x, turned in zip((a, b), self._turned, strict=True))
         words: Words = [
             blas("sgemm" if c.dtype.char == "f" else "dgemm"), ord(first), ord(second), m, n, k, rate.ctypes.data,
             a.ctypes.data, apart, b.ctypes.data, distance, int.from_bytes(one.tobytes(), "little"), c.ctypes.data, m, 1, 0, 0, 0,
@@ -106,11 +106,12 @@ class DescentKernel:
         return (DESCENT, words), m * n * k
 
 
-def _seen(x: Any, turned: bool) -> tuple[str, int]:
-    """How BLAS has to take a dense matrix, or its transpose, and how far apart its lines are."""
-    if x.flags.f_contiguous:
-        return "T" if turned else "N", len(x)
-    return "N" if turned else "T", x.shape[1]
+def _taken(x: Any, turned: bool) -> tuple[str, int]:
+    """How BLAS, which counts columns first, has to take a dense matrix, or its transpose, and how far apart its lines are."""
+    found = seen(x.T)
+    assert found is not None  # it is dense
+    way, apart = found
+    return "NT"[(way == "T") != turned], apart
 
 
 def group_kernel(p: GroupPlan) -> GroupKernel | RowsKernel | DescentKernel | None:

@@ -392,7 +392,7 @@ def _small_product(a: Located, b: Located, c: Located) -> Words | None:
 def _blas_product(a: Located, b: Located, c: Located) -> Words | None:
     """The words of cᵀ = bᵀ·aᵀ, which BLAS sees, since it counts columns first; None where it cannot see the operands so."""
     letter = {"f": "s", "d": "d"}[c.layout.dtype.char]
-    left, right = _seen(b.layout), _seen(a.layout)
+    left, right = seen(b.layout), seen(a.layout)
     steps = _stack(a.layout, b.layout, c.layout)
     if left is None or right is None or steps is None:
         return None
@@ -407,7 +407,7 @@ def _blas_product(a: Located, b: Located, c: Located) -> Words | None:
     ]  # fmt: skip
 
 
-def _seen(x: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple[str, int] | None:
+def seen(x: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> tuple[str, int] | None:
     """How BLAS sees the last two axes: as they are ("N", to it a transpose) or turned, and the distance of their lines."""
     (rows, columns), (down, along) = x.shape[-2:], [s // x.itemsize for s in x.strides[-2:]]
     if any(s % x.itemsize for s in x.strides[-2:]):

@@ -161,7 +161,18 @@ class Program:
 
     def _fetch(self, value: Value, source: Source) -> str:
         """What an output is read by: a copy of its own."""
-        return _fetched(value, source)
+        name = source.name(value)
+        if value.place is Place.SCALAR:
+            return f"float64({name})"
+        if value.shape == ():
+            return f"{name}[()]" if value.fixed else f"array({name})[()]"
+        if value.place is Place.OUTPUT:
+            return name
+        if not value.fixed or None in value.shape:
+            return f"array({name})"
+        if value.nbytes < LONG:
+            return f"{name}.copy()"
+        return f"{source.thing('copies', Copies(value.dtype, value.shape))}({name})"
 
     def _segments(self) -> list[tuple[Guard, list[plan.GroupPlan]]]:
         """The groups in their order, cut where the guard changes."""
@@ -330,20 +341,6 @@ def _compiled(source: str, filename: str) -> CodeType:
 def _fed_to(plans: Iterable[plan.GroupPlan]) -> list[Value]:
     """The feeds that these groups read where they lie."""
     return list(dict.fromkeys(value for p in plans for number in p.fed for value in p.group.columns[number]))
-
-
-def _fetched(value: Value, source: Source) -> str:
-    name = source.name(value)
-    if value.place is Place.SCALAR:
-        return f"float64({name})"
-    if value.shape == ():
-        return f"{name}[()]" if value.fixed else f"array({name})[()]"
-    if value.place is Place.OUTPUT:
-        return name
-    if not value.fixed or None in value.shape:
-        return f"array({name})"
-    copies = Copies(value.dtype, value.shape)
-    return f"{source.thing('copies', copies)}({name})" if value.nbytes >= LONG else f"{name}.copy()"
 
 
 def _finite(checks: Iterable[Check]) -> bool:
