@@ -11,7 +11,6 @@ import pytest
 import autograph
 from autograph import backend
 
-
 # Names of `keras/backend/__init__.py` (Keras 2.3.1) that come with convolutions, recurrence, CTC and sparse tensors.
 KERAS = frozenset(re.findall(r"\w+", """
 abs all any arange argmax argmin backend batch_dot batch_flatten batch_get_value batch_normalization batch_set_value
